@@ -1,0 +1,49 @@
+"""Goldsmith: a noisy pool of preference pairs in; curated pairs, a reward model and a report out.
+
+The public names below are loaded on first use, so that `import goldsmith` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from goldsmith.version import code_version
+
+_HOMES = {
+    "Workspace": "goldsmith.store",
+    "GoldsmithConfig": "goldsmith.config",
+    "load_config": "goldsmith.config",
+    "Pair": "goldsmith.types",
+    "Attributes": "goldsmith.types",
+    "Vote": "goldsmith.types",
+    "Verdict": "goldsmith.types",
+    "Decision": "goldsmith.types",
+    "RewardModel": "goldsmith.reward",
+    "GoldsmithError": "goldsmith.errors",
+    "init": "goldsmith.curate",
+    "run": "goldsmith.curate",
+    "status": "goldsmith.curate",
+    "why": "goldsmith.curate",
+    "add": "goldsmith.pool",
+    "audit": "goldsmith.pool",
+    "train_reward_model": "goldsmith.train",
+    "score_file": "goldsmith.reward",
+    "write_report": "goldsmith.curate",
+    "install_models": "goldsmith.models",
+    "import_votes": "goldsmith.gold",
+    "export_queue": "goldsmith.gold",
+}
+
+__version__ = code_version()
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'goldsmith' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,20 @@
+"""Who writes the five attributes of a pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from goldsmith.config.base import Section
+
+
+class AttributesConfig(Section):
+    """Closed fields by classifier, open fields by LLM within a budget."""
+
+    taxonomy: Path | None = None
+    """A taxonomy file to use instead of the built-in one."""
+    llm_pairs: int = Field(0, ge=0)
+    """For this many pairs the first endpoint writes the desired attributes and the guideline."""
+    llm_closed_fields: bool = False
+    """The LLM also decides task, objectivity and controversiality, where its reply is valid."""

@@ -1,0 +1,30 @@
+"""Human votes: how many, from where, and how good they must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from goldsmith.config.base import Section
+
+
+class GoldConfig(Section):
+    """Votes, disputes and the gate."""
+
+    recorded_votes: list[Path] = []
+    """Files of recorded votes, with or without the pairs they judge; see docs/votes.md."""
+    seed_budget: int = Field(200, ge=1)
+    """Pairs of the seed that go to people."""
+    human_budget: int = Field(50, ge=0)
+    """Pairs that go to people in each round."""
+    votes_per_pair: int = Field(3, ge=1)
+    """Independent first-round votes."""
+    min_alpha: float = Field(0.85, ge=-1.0, le=1.0)
+    """Krippendorff's alpha that a batch must exceed."""
+    enforce_gate: bool | None = None
+    """Keep what fails the gate out of gold; none: enforced for live votes, reported for recorded ones."""
+    max_strength_gap: int = Field(2, ge=1)
+    """Votes whose signed strengths differ by more go to an expert."""
+    minimum: int = Field(30, ge=3)
+    """Gold pairs below which the run stops and asks for more votes."""

@@ -1,0 +1,38 @@
+"""The reward model's backbone and how it reads a conversation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from goldsmith.config.base import Section
+
+
+class RewardConfig(Section):
+    """Backbone, length, precision, read-out."""
+
+    base: str = "embedded"
+    """`embedded` (SmolLM2-135M-Instruct), a folder, or a hub id."""
+    max_length: int | None = Field(None, ge=16)
+    """Tokens of a rendered conversation at most; none: the smaller of 16,384 and the model's own maximum."""
+    truncation_side: Literal["left", "right"] = "left"
+    """Which end of the context is cut when a conversation is too long; counted and reported."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto`: bfloat16 where the processor multiplies it natively, else float32."""
+    readout: Literal["last", "layers"] = "layers"
+    """What a round's head reads: the last layer at the last token, or several layers and the reply's mean."""
+    token_budget: int = Field(4096, ge=64)
+    """Tokens of one forward pass."""
+    feature_cache: Path | None = None
+    """Folder of cached trunk features; none: `cache/features` of the workspace."""
+
+
+class HeadConfig(Section):
+    """A linear head on cached features, fitted in seconds; used in the rounds."""
+
+    l2: list[float] = [1e-3, 1e-2, 1e-1, 1.0]
+    """Penalties tried; cross-validated on the training pairs, grouped by context."""
+    length_control: bool = False
+    """Also give the head the reply's length."""

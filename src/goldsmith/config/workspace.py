@@ -1,0 +1,41 @@
+"""The whole of `goldsmith.toml`."""
+
+from __future__ import annotations
+
+from goldsmith.config.attributes import AttributesConfig
+from goldsmith.config.base import Section
+from goldsmith.config.curate import CurateConfig
+from goldsmith.config.evaluate import EvaluateConfig
+from goldsmith.config.gold import GoldConfig
+from goldsmith.config.judge import JudgeConfig
+from goldsmith.config.llm import LlmConfig
+from goldsmith.config.pool import EngineConfig, PoolConfig
+from goldsmith.config.retrieve import RetrieveConfig
+from goldsmith.config.reward import HeadConfig, RewardConfig
+from goldsmith.config.rounds import RoundsConfig, SeedConfig
+from goldsmith.config.train import TrainConfig
+
+
+class GoldsmithConfig(Section):
+    """One section for each stage; every key has a default that works offline."""
+
+    name: str = "goldsmith"
+    """Title of the report."""
+    seed: int = 0
+    """Seed of every draw: sampling, flips, folds, shuffles, bootstraps."""
+    simulated: list[str] = []
+    """What in this run is simulated (votes, for instance); the report prints it first."""
+    pool: PoolConfig = PoolConfig()
+    engine: EngineConfig = EngineConfig()
+    llm: LlmConfig = LlmConfig()
+    attributes: AttributesConfig = AttributesConfig()
+    seed_selection: SeedConfig = SeedConfig()
+    gold: GoldConfig = GoldConfig()
+    judge: JudgeConfig = JudgeConfig()
+    retrieve: RetrieveConfig = RetrieveConfig()
+    rounds: RoundsConfig = RoundsConfig()
+    reward: RewardConfig = RewardConfig()
+    head: HeadConfig = HeadConfig()
+    curate: CurateConfig = CurateConfig()
+    train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()

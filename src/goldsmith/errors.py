@@ -1,0 +1,39 @@
+"""The whole error model: what can go wrong, and which exit code a command ends with.
+
+Every message says what was found (with the value), where (pair id, file:line, key path) and what to
+do next. A failed item is data and gets counted; only a failed *run* is an exception.
+"""
+
+from __future__ import annotations
+
+
+class GoldsmithError(Exception):
+    """Base of everything Goldsmith raises on purpose; `exit_code` is the command's (contracts: Running)."""
+
+    exit_code = 1
+
+
+class UserError(GoldsmithError):
+    """A configuration, an input or a prerequisite is wrong, and the user can mend it."""
+
+
+class DataError(UserError):
+    """A file or a row cannot be used; the message names file:line."""
+
+
+class ProviderError(GoldsmithError):
+    """A model server did not answer, or refused."""
+
+
+class ParseError(GoldsmithError):
+    """A reply of a model does not have the agreed form; the message quotes it."""
+
+
+class StoreError(GoldsmithError):
+    """A workspace cannot be read or written: locked, corrupt, or the disk is full."""
+
+
+class WaitingForHumans(GoldsmithError):
+    """Not a failure: the run stops here until votes arrive. The message is the queue's address."""
+
+    exit_code = 4
