@@ -53,8 +53,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_directory(path: Path) -> Iterator[Path]:
     """Give a temporary folder that becomes `path` when the block ends normally, and vanishes when it does not.
 
-    An existing `path` is replaced: moved aside first, so that a kill in between leaves either the old or the new one
-    findable, never a mixture.
+    An existing `path` is moved aside first: a kill between the two renames leaves no `path`, and what makes it runs again.
     """
     temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}")
     with explained(path):
