@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def read_votes(path: Path) -> tuple[list[Vote], list[Pair]]:
+@dataclass(frozen=True, slots=True)
+class RecordedVotes:
+    """What a file of votes holds: votes, the pairs it brings along, and how many rows were of no use, by reason."""
+
+    votes: list[Vote]
+    pairs: list[Pair]
+    num_rows: int
+    dropped: dict[str, int]
+
+
+def read_votes(path: Path) -> RecordedVotes:
     """Return the votes of a file, and the pairs it brings along.
 
     Two layouts are read: one `Vote` record a line, and the canonical pair rows whose `meta.votes` lists the
@@ -30,12 +41,16 @@ def read_votes(path: Path) -> tuple[list[Vote], list[Pair]]:
     """
     votes: list[Vote] = []
     pairs: list[Pair] = []
+    num_rows = num_unusable = 0
     for place, row in _json_lines(path):
+        num_rows += 1
         if "vote_id" in row:
             votes.append(_vote(row, place))
         elif isinstance(row.get("meta"), dict) and "votes" in row["meta"]:
             pair = _pair_with_votes(row, place)
-            if pair is not None:
+            if pair is None:
+                num_unusable += 1
+            else:
                 pairs.append(pair)
                 votes += _recorded(pair, row, place)
         else:
@@ -44,15 +59,16 @@ def read_votes(path: Path) -> tuple[list[Vote], list[Pair]]:
             )
     if not votes:
         raise DataError(f"{path}: no votes in it; see docs/votes.md for the two layouts that are read")
-    return votes, pairs
+    dropped = {"empty-or-identical-replies": num_unusable} if num_unusable else {}
+    return RecordedVotes(votes, pairs, num_rows, dropped)
 
 
 def import_votes(workspace: Workspace, path: Path) -> dict[str, int]:
-    """Store a file's votes in the workspace and return {"votes", "new", "pairs"}; importing it again adds nothing."""
-    votes, pairs = read_votes(path)
+    """Store a file's votes in the workspace and return {"rows", "votes", "new"} and the drops by reason; importing it again adds nothing."""
+    found = read_votes(path)
     store = VoteStore(workspace.annotation_db)
     try:
-        return {"votes": len(votes), "new": store.add(votes, recorded=False), "pairs": len(pairs)}
+        return {"rows": found.num_rows, "votes": len(found.votes), "new": store.add(found.votes, recorded=False), **found.dropped}
     finally:
         store.close()
 

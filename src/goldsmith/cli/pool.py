@@ -1,0 +1,43 @@
+"""`goldsmith pool add INPUT...`."""
+
+from __future__ import annotations
+
+import click
+
+from goldsmith.cli.output import emit, json_option, table, workspace_option
+
+
+@click.group()
+def command() -> None:
+    """Add preference pairs to the pool."""
+
+
+@command.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "--map",
+    "column_map",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="Read a field from another column, as in --map chosen=good_answer.",
+)
+@workspace_option
+@json_option
+def add(inputs: tuple[str, ...], column_map: tuple[str, ...], workspace: str, as_json: bool) -> None:
+    """Add files, folders or hub datasets (hf:org/name); the format is recognised and named."""
+    from goldsmith.pool import add as add_to_pool
+    from goldsmith.pool.mapping import parse_map
+    from goldsmith.progress import ConsoleProgress
+    from goldsmith.store import Workspace
+
+    place = Workspace(workspace)
+    progress = ConsoleProgress()
+    with place.locked():
+        result = add_to_pool(place, list(inputs), column_map=parse_map(column_map), progress=progress.update)
+    progress.done()
+    lines = []
+    for item in result.inputs:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(item.rejected.items()))
+        told = f"{item.kept:,} pairs kept of {item.total:,}" + (f"; rejected: {reasons}" if reasons else "")
+        lines.append((f"{item.name}", f"{item.format}: {'already in the pool, nothing added' if item.already_added else told}"))
+    emit(result.model_dump(mode="json"), table(lines), as_json)
