@@ -40,9 +40,9 @@ def base_model_path(name: str | Path) -> Path | str:
     if str(name) == EMBEDDED:
         return ensure_checkpoint()
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if str(name) and folder.is_dir():
         return folder.resolve()
     text = str(name)
-    if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", text) and not text.startswith("."):
+    if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", text):
         return text
     raise UserError(f"model {text!r}: there is no such folder, and it is no hub id; give `embedded`, a folder, or `owner/name`")

@@ -32,7 +32,7 @@ def packaged_file(distribution: str, name: str) -> Path | None:
     except PackageNotFoundError:
         return None
     for entry in installed.files or []:
-        if entry.as_posix().endswith(name):
+        if f"/{entry.as_posix()}".endswith(f"/{name}"):
             path = Path(str(installed.locate_file(entry)))
             return path if path.is_file() else None
     return None
