@@ -1,0 +1,280 @@
+"""Everything a report shows, as one record: the same content becomes `report.html` and `report.json`.
+
+A part that is None has not been computed; the page then says which stage is missing. Shares and accuracies are in [0, 1].
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from goldsmith.evaluate.statistics import Estimate
+
+Action = Literal["keep", "relabel", "flip", "drop"]
+ACTIONS: tuple[Action, ...] = ("keep", "relabel", "flip", "drop")
+
+
+class Part(BaseModel):
+    """A frozen piece of the report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Step(Part):
+    """One step of the funnel: total = kept + dropped + failed."""
+
+    name: str
+    total: int
+    kept: int
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Pairs taken out on purpose, by reason."""
+    failed: dict[str, int] = Field(default_factory=dict)
+    """Pairs that could not be processed, by reason; never a score."""
+
+
+class CoverageCell(Part):
+    """Pairs of one kind."""
+
+    task: str
+    objectivity: str
+    controversiality: str
+    num_pairs: int
+
+
+class Coverage(Part):
+    """What the pool is about."""
+
+    cells: list[CoverageCell]
+    num_pairs: int
+    num_tasks: int
+
+
+class Batch(Part):
+    """One batch of human votes at the quality gate."""
+
+    batch: str
+    alpha: float | None = None
+    low: float | None = None
+    high: float | None = None
+    num_pairs: int | None = None
+    outcome: str = "undecided"
+    enforced: bool = False
+
+
+class Gold(Part):
+    """The human-verified pairs and how far people agree."""
+
+    by_split: dict[str, int] = Field(default_factory=dict)
+    by_how: dict[str, int] = Field(default_factory=dict)
+    alpha_first: Batch | None = None
+    """Krippendorff's alpha over the first-round votes, all batches together."""
+    alpha_retest: Batch | None = None
+    """Alpha of first verdict against blind retest; None when nothing was judged twice."""
+    batches: list[Batch] = Field(default_factory=list)
+    min_alpha: float = 0.85
+    disputes: int | None = None
+    """Pairs that went to an expert."""
+    discards: int | None = None
+    """Pairs whose preference people could not determine."""
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Voted pairs that did not become gold, by reason."""
+
+    @property
+    def num_pairs(self) -> int:
+        """All gold pairs."""
+        return sum(self.by_split.values()) or sum(self.by_how.values())
+
+
+class JudgeRow(Part):
+    """A judge's test on gold train and validation."""
+
+    model: str
+    num_pairs: int = 0
+    num_correct: int | None = None
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ties: int | None = None
+    abstained: int | None = None
+    failed: int | None = None
+    position_first_share: float | None = None
+    """Share of decided verdicts for the candidate shown first; 0.5 is fair."""
+    kappa: float | None = None
+    """Cohen's kappa with the human label."""
+    beats_chance: bool = False
+    used: bool = False
+
+
+class Judges(Part):
+    """All judges, and why they were used or not."""
+
+    tests: list[JudgeRow] = Field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def none_beats_chance(self) -> bool:
+        """Whether judges were tested and all of them failed."""
+        return bool(self.tests) and not any(test.beats_chance for test in self.tests)
+
+    @property
+    def used(self) -> list[str]:
+        """Names of the judges whose verdicts count."""
+        return [test.model for test in self.tests if test.used]
+
+
+class Round(Part):
+    """One round of stage 1."""
+
+    round: int
+    silver_total: int | None = None
+    silver_by_origin: dict[str, int] = Field(default_factory=dict)
+    gold_total: int | None = None
+    accuracy_validation: float | None = None
+    low: float | None = None
+    high: float | None = None
+    num_validation: int | None = None
+    accuracy_train: float | None = None
+    """Accuracy on gold's train part, which this round's model did not train on."""
+    retrieved: int | None = None
+    to_humans: int | None = None
+    to_llm: int | None = None
+
+
+class Histogram(Part):
+    """Counts of p, the model's probability of the label, split into series."""
+
+    edges: list[float]
+    """Bin edges, ascending; one more than the counts."""
+    series: dict[str, list[int]]
+    """Series name (`right`, `wrong`, `reversed on purpose`, ...) to counts."""
+
+    @property
+    def total(self) -> int:
+        """All pairs counted."""
+        return sum(sum(counts) for counts in self.series.values())
+
+
+class Margins(Part):
+    """Where the best RM is sure, and where it is wrong."""
+
+    round: int | None = None
+    gold: Histogram | None = None
+    pool: Histogram | None = None
+    calibration_error: float | None = None
+    """Expected calibration error of max(p, 1 - p) on gold; scale [0, 1]."""
+    share_gold_below: float | None = None
+    """Share of gold pairs with p < 0.5."""
+
+
+class ExamplePair(Part):
+    """A pair, shortened and cleaned, to look at."""
+
+    pair_id: str
+    action: str
+    rule: str
+    reason: str = ""
+    p_label: float | None = None
+    """The best RM's p on the label before."""
+    prompt: str
+    chosen: str
+    """The reply the label names before the decision."""
+    rejected: str
+
+
+class KnownNoise(Part):
+    """What stage 2 did with labels that were reversed on purpose, and with the others."""
+
+    reversed: dict[str, int]
+    """`unchanged`, `turned` or `dropped` to the number of pairs whose label was reversed on purpose."""
+    untouched: dict[str, int]
+    """The same for the pairs whose label was left alone (whatever errors they had before are not known)."""
+
+
+class Stage2(Part):
+    """Decisions over the whole pool."""
+
+    by_action: dict[str, int] = Field(default_factory=dict)
+    by_rule: dict[str, int] = Field(default_factory=dict)
+    by_task: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Task to action to pairs."""
+    known_noise: KnownNoise | None = None
+    gold_rm: Estimate | None = None
+    """The gold RM on gold validation."""
+    examples: list[ExamplePair] = Field(default_factory=list)
+
+
+class SetResult(Part):
+    """One evaluation set."""
+
+    name: str
+    models: dict[str, Estimate]
+    """Model name to its accuracy."""
+    longer: Estimate
+    """"The longer reply wins" on the same pairs."""
+    difference: Estimate | None = None
+    """Curated minus raw, paired."""
+    above_longer: Estimate | None = None
+    """Curated minus "longer wins", paired."""
+    missing: dict[str, int] = Field(default_factory=dict)
+    """Model to pairs it could not score; they are in no accuracy."""
+
+
+class Final(Part):
+    """What the models are worth on pairs they never saw."""
+
+    sets: list[SetResult]
+    pooled_difference: Estimate | None = None
+    """Curated minus raw over the pairs of all sets."""
+    pooled: dict[str, Estimate] = Field(default_factory=dict)
+    """Model (and `longer`) to accuracy over the pairs of all sets."""
+
+
+class Cost(Part):
+    """LLM calls and time."""
+
+    usage: dict[str, int | float] = Field(default_factory=dict)
+    """`calls`, `cached`, `failed`, `unknown`, `prompt_tokens`, `completion_tokens`, `cost`, as far as known."""
+    by_model: dict[str, dict[str, int | float]] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """Stage to seconds, in the order of the run."""
+
+
+class Paragraph(Part):
+    """One paragraph of the part in words."""
+
+    tone: Literal["alert", "simulated", "result", "plain", "limit", "next"]
+    text: str
+
+
+class ReportData(Part):
+    """The whole report."""
+
+    schema_version: Literal[1] = 1
+    title: str
+    created: str
+    """UTC time, ISO 8601."""
+    version: str
+    seed: int
+    machine: str = ""
+    runtime_s: float | None = None
+    simulated: list[str] = Field(default_factory=list)
+    opening: list[str] = Field(default_factory=list)
+    """Sentences that the run itself wants to stand at the top."""
+    words: list[Paragraph] = Field(default_factory=list)
+    """The first part, in words; `write_report` fills it in."""
+    funnel: list[Step] = Field(default_factory=list)
+    coverage: Coverage | None = None
+    gold: Gold | None = None
+    judges: Judges | None = None
+    rounds: list[Round] = Field(default_factory=list)
+    best_round: int | None = None
+    margins: Margins | None = None
+    stage2: Stage2 | None = None
+    training: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Model name to its training metrics."""
+    final: Final | None = None
+    cost: Cost = Cost()
+    config: dict[str, Any] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
+    """What could not be read, and why."""

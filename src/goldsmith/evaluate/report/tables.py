@@ -1,0 +1,171 @@
+"""What the report reads from the workspace's tables: small counts and a few examples, streamed, never a whole pool in memory."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from goldsmith.evaluate.report import text as say
+from goldsmith.evaluate.report.data import ACTIONS, Coverage, CoverageCell, ExamplePair, Histogram, KnownNoise
+from goldsmith.identity import unit_interval
+from goldsmith.store import Table, Workspace
+
+BINS = 20
+"""Bins of the histograms of p."""
+EXAMPLES_PER_ACTION = 2
+PROMPT_CHARACTERS, REPLY_CHARACTERS = 400, 600
+"""What is shown of an example."""
+
+
+def has_rows(table: Table) -> bool:
+    """Whether the table exists and is not empty."""
+    return table.exists and table.num_rows > 0
+
+
+def columns_of(table: Table) -> set[str]:
+    """The table's column names; empty for a table without parts."""
+    for batch in table.batches(batch_size=1):
+        return set(batch.schema.names)
+    return set()
+
+
+def count_by(table: Table, keys: Sequence[str]) -> Counter[tuple[str, ...]]:
+    """Count rows by the values of `keys`, one batch in memory at a time; null counts as `unknown`."""
+    totals: Counter[tuple[str, ...]] = Counter()
+    for batch in table.batches(columns=list(keys)):
+        columns = [batch.column(name).to_pylist() for name in keys]
+        totals.update(tuple("unknown" if value is None else str(value) for value in row) for row in zip(*columns, strict=True))
+    return totals
+
+
+def coverage(workspace: Workspace) -> Coverage | None:
+    """The kinds of pairs in table `attributes`, most frequent first."""
+    table = workspace.table("attributes")
+    if not has_rows(table):
+        return None
+    totals = count_by(table, ("task", "objectivity", "controversiality"))
+    ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    cells = [CoverageCell(task=t, objectivity=o, controversiality=c, num_pairs=num) for (t, o, c), num in ordered]
+    return Coverage(cells=cells, num_pairs=sum(totals.values()), num_tasks=len({task for task, _, _ in totals}))
+
+
+def actions_by_task(workspace: Workspace) -> dict[str, dict[str, int]]:
+    """Task to action to pairs, the most frequent tasks first; empty when either table is missing."""
+    decisions, attributes = workspace.table("decisions"), workspace.table("attributes")
+    if not (has_rows(decisions) and has_rows(attributes)):
+        return {}
+    import daft
+
+    joined = decisions.to_daft().select("pair_id", "action").join(attributes.to_daft().select("pair_id", "task"), on="pair_id")
+    grouped = joined.groupby("task", "action").agg(daft.col("pair_id").count().alias("pairs")).to_pylist()
+    result: dict[str, dict[str, int]] = {}
+    for row in grouped:
+        result.setdefault(str(row["task"]), {})[str(row["action"])] = int(row["pairs"])
+    return dict(sorted(result.items(), key=lambda item: (-sum(item[1].values()), item[0])))
+
+
+def gold_margins(workspace: Workspace, round_number: int) -> list[dict[str, Any]]:
+    """Rows (split, p) of a round's gold pairs, without the audit part, which has its own figure."""
+    table = workspace.table(f"gold_margins_{round_number}")
+    if not has_rows(table):
+        return []
+    return [row for row in table.rows(["split", "p"]) if row["p"] is not None and row["split"] != "audit"]
+
+
+def histogram(values: dict[str, Sequence[float]], bins: int = BINS) -> Histogram:
+    """Count p of each series in equal bins over [0, 1]; an edge's value falls into the upper bin, 1.0 into the last."""
+    edges = [place / bins for place in range(bins + 1)]
+    series = {}
+    for name, numbers in values.items():
+        counts = [0] * bins
+        for p in numbers:
+            counts[min(bins - 1, int(p * bins))] += 1
+        series[name] = counts
+    return Histogram(edges=edges, series=series)
+
+
+def known_noise(workspace: Workspace) -> tuple[KnownNoise | None, Histogram | None]:
+    """What became of labels reversed on purpose, and the best RM's p on them; (None, None) where none were."""
+    decisions, flipped = workspace.table("decisions"), workspace.table("flipped_on_purpose")
+    if not (has_rows(decisions) and has_rows(flipped)):
+        return None, None
+    planted = {name for batch in flipped.batches(columns=["pair_id"]) for name in batch.column("pair_id").to_pylist()}
+    fates: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    bins: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
+    for row in _stream(decisions, ("pair_id", "action", "label_before", "label_after", "p_first")):
+        is_planted = row["pair_id"] in planted
+        fates[is_planted][_fate(row)] += 1
+        p = _p_label(row)
+        if p is not None:
+            bins[is_planted][min(BINS - 1, int(p * BINS))] += 1
+    names = {True: "reversed on purpose", False: "left alone"}
+    series = {names[key]: [bins[key][place] for place in range(BINS)] for key in (False, True)}
+    seen = Histogram(edges=[place / BINS for place in range(BINS + 1)], series=series)
+    return KnownNoise(reversed=dict(fates[True]), untouched=dict(fates[False])), seen if seen.total else None
+
+
+def _fate(row: dict[str, Any]) -> str:
+    if row["action"] == "drop":
+        return "dropped"
+    return "unchanged" if row["label_after"] == row["label_before"] else "turned"
+
+
+def _p_label(row: dict[str, Any]) -> float | None:
+    """The best RM's probability of the label before the decision."""
+    if row["p_first"] is None or row["label_before"] not in ("first", "second"):
+        return None
+    return float(row["p_first"] if row["label_before"] == "first" else 1.0 - row["p_first"])
+
+
+def _stream(table: Table, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for batch in table.batches(columns=list(columns)):
+        yield from batch.to_pylist()
+
+
+def examples(workspace: Workspace) -> list[ExamplePair]:
+    """A few pairs of each action, drawn by hash, shortened and cleaned; empty when a table is missing."""
+    decisions, pool = workspace.table("decisions"), workspace.table("pool")
+    if not (has_rows(decisions) and has_rows(pool)):
+        return []
+    chosen = _draw(decisions, workspace.seed)
+    wanted, found = {row["pair_id"] for rows in chosen.values() for row in rows}, {}
+    for batch in pool.batches(columns=["pair_id", "context", "first", "second"]):
+        for place, name in enumerate(batch.column("pair_id").to_pylist()):
+            if name in wanted:
+                found[name] = batch.slice(place, 1).to_pylist()[0]
+    return [
+        _example(row, found[row["pair_id"]]) for action in ACTIONS for row in chosen.get(action, []) if row["pair_id"] in found
+    ]
+
+
+def _draw(decisions: Table, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """The decisions of each action with the smallest hashes: the same ones in every run of this seed."""
+    best: dict[str, list[tuple[float, dict[str, Any]]]] = {}
+    for row in _stream(decisions, ("pair_id", "action", "label_before", "label_after", "p_first", "rule", "reason")):
+        kept = best.setdefault(str(row["action"]), [])
+        kept.append((unit_interval(f"report-example:{row['pair_id']}", seed), row))
+        if len(kept) > 64:
+            kept[:] = sorted(kept, key=lambda item: item[0])[:EXAMPLES_PER_ACTION]
+    return {
+        action: [row for _, row in sorted(kept, key=lambda item: item[0])[:EXAMPLES_PER_ACTION]] for action, kept in best.items()
+    }
+
+
+def _example(decision: dict[str, Any], pair: dict[str, Any]) -> ExamplePair:
+    replies = (pair["first"], pair["second"])
+    chosen, rejected = replies if decision["label_before"] != "second" else replies[::-1]
+    return ExamplePair(
+        pair_id=decision["pair_id"], action=decision["action"], rule=decision["rule"] or "", p_label=_p_label(decision),
+        reason=say.shorten(decision["reason"] or "", 200), prompt=say.shorten(_last_turns(pair["context"]), PROMPT_CHARACTERS),
+        chosen=say.shorten(chosen or "", REPLY_CHARACTERS), rejected=say.shorten(rejected or "", REPLY_CHARACTERS),
+    )  # fmt: skip
+
+
+def _last_turns(context: str) -> str:
+    """The last message of a stored context as text, with a note when there are earlier ones."""
+    messages = json.loads(context)
+    content = messages[-1]["content"] if messages else ""
+    text = content if isinstance(content, str) else " ".join(str(part.get("text", f"[{part.get('type')}]")) for part in content)
+    return text if len(messages) < 2 else f"[{len(messages) - 1} earlier messages] {text}"

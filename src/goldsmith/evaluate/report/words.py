@@ -1,0 +1,285 @@
+"""The first part of the report: what happened and what to make of it, in plain words.
+
+A pure function from the data to paragraphs. It claims a gain only where an interval excludes 0, and says what is
+simulated, small, wide or missing before anybody can read too much into a number. What to do next: `advice.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from goldsmith.evaluate.report import text as say
+from goldsmith.evaluate.report.advice import advice
+from goldsmith.evaluate.report.data import Batch, Final, Gold, Judges, KnownNoise, Paragraph, ReportData, Round, SetResult, Stage2
+
+FEW_CONTEXTS = 100
+"""Prompts below which a set is called small."""
+WIDE = 0.10
+"""Width of an interval, as a share, that is called wide."""
+FEW_GOLD = 100
+"""Gold pairs below which gold is called small."""
+
+NO_JUDGE = (
+    "No LLM judge beat chance on gold validation, so none of their verdicts were used: the silver pairs keep their original "
+    "labels, and stage 2 ran on the gold RM and the best RM alone."
+)
+
+
+def write_words(data: ReportData) -> list[Paragraph]:
+    """Return the paragraphs of the first part, in the order they are read."""
+    paragraphs = _opening(data)
+    paragraphs += _result(data)
+    if data.stage2 is not None:
+        paragraphs += _stage2(data.stage2)
+    if data.gold is not None:
+        paragraphs += _gold(data.gold)
+    paragraphs += _rounds(data.rounds, data.best_round)
+    paragraphs += _limits(data)
+    paragraphs += [Paragraph(tone="next", text=line) for line in advice(data)]
+    return paragraphs
+
+
+def _opening(data: ReportData) -> list[Paragraph]:
+    """The judges' sentence when it must open the report, then what is simulated, then the run's own sentences."""
+    paragraphs: list[Paragraph] = []
+    if data.judges is not None:
+        paragraphs += _judges(data.judges)
+    paragraphs += [Paragraph(tone="alert", text=sentence) for sentence in data.opening if sentence != NO_JUDGE]
+    if data.simulated:
+        text = (
+            f"Simulated in this run: {'; '.join(data.simulated)}. What rests on these parts shows that the machinery works; "
+            "it is no evidence about real people or models."
+        )
+        simulated = Paragraph(tone="simulated", text=text)
+        # The contracts give the very first place to the sentence that no judge beat chance; otherwise this comes first.
+        paragraphs.insert(1 if paragraphs and paragraphs[0].text.startswith(NO_JUDGE) else 0, simulated)
+    return paragraphs
+
+
+def _judges(judges: Judges) -> list[Paragraph]:
+    """What the judges' tests showed."""
+    if not judges.tests:
+        return []
+    tested = [
+        f"{test.model} agreed with people on {say.percent(test.accuracy)} of {say.plural(test.num_pairs, 'pair')}"
+        f" (95 % interval {say.span(test.low, test.high)})"
+        for test in judges.tests
+    ]
+    shown = "; ".join(tested) + "."
+    if judges.none_beats_chance and not judges.used:
+        return [Paragraph(tone="alert", text=f"{NO_JUDGE} {shown} Chance is 50 %, and the whole interval has to lie above it.")]
+    weak = [test.model for test in judges.tests if test.used and not test.beats_chance]
+    if weak:
+        text = (
+            f"The configuration insists on {say.enumerate_words(weak)}, which did not beat chance on gold: {shown} "
+            "Labels made by it are little better than coin tosses."
+        )
+        return [Paragraph(tone="alert", text=text)]
+    left_out = [test.model for test in judges.tests if not test.used]
+    aside = f" Not used: {say.enumerate_words(left_out)}." if left_out else ""
+    return [Paragraph(tone="plain", text=f"Judges tested on gold: {shown}{aside}")]
+
+
+def _result(data: ReportData) -> list[Paragraph]:
+    """Curated against raw, then against the longer reply."""
+    if data.final is None or not data.final.sets:
+        return [Paragraph(tone="result", text="The final models have not been evaluated yet, so this report shows no result.")]
+    return [Paragraph(tone="result", text=_gain(data.final)), *_longer(data.final.sets)]
+
+
+def _gain(final: Final) -> str:
+    """The sentence that the whole run was made for."""
+    difference = final.pooled_difference
+    if difference is None or difference.value is None:
+        return "No rival was trained on the raw pool, so this run cannot say whether curation helped."
+    num_sets = sum(result.difference is not None and result.difference.value is not None for result in final.sets)
+    curated, raw = final.pooled.get("curated"), final.pooled.get("raw")
+    where = f"{say.plural(difference.num_pairs, 'held-out pair')} of {say.plural(num_sets, 'set')}"
+    how = f"{say.points(difference.value)} (95 % interval {say.span_points(difference.low, difference.high)})"
+    scores = ""
+    if curated is not None and raw is not None:
+        scores = f"trained on curated pairs, the model ranks {say.percent(curated.value)} of {where} as labelled; trained on the raw pool, {say.percent(raw.value)}"
+    scores = scores or f"on {where}"
+    if not difference.excludes_zero:
+        gain = f"No gain from curation is shown: {scores}. The difference is {how}, and "
+        return (
+            gain
+            + ("the interval includes 0." if difference.low is not None else "no interval can be given for it.")
+            + _by_set(final.sets)
+        )
+    verb = "Curation helped" if difference.value > 0 else "Curation did harm"
+    return f"{verb}: {scores}. The difference is {how}." + _by_set(final.sets)
+
+
+def _by_set(sets: list[SetResult]) -> str:
+    """How the difference falls out on each set, when there are several."""
+    compared = [result for result in sets if result.difference is not None and result.difference.value is not None]
+    if len(compared) < 2:
+        return ""
+    better = [result.name for result in compared if _sign(result) > 0]
+    worse = [result.name for result in compared if _sign(result) < 0]
+    open_ = [result.name for result in compared if _sign(result) == 0]
+    parts = [
+        f"{title} on {say.enumerate_words(names)}"
+        for title, names in (("better", better), ("worse", worse), ("not to be told apart", open_))
+        if names
+    ]
+    return f" Set by set: {', '.join(parts)}."
+
+
+def _sign(result: SetResult) -> int:
+    """1 or -1 where the set's own interval excludes 0, else 0."""
+    difference = result.difference
+    if difference is None or difference.value is None or not difference.excludes_zero:
+        return 0
+    return 1 if difference.value > 0 else -1
+
+
+def _longer(sets: list[SetResult]) -> list[Paragraph]:
+    """Whether the curated model knows more than length."""
+    compared = [result for result in sets if result.above_longer is not None and result.above_longer.value is not None]
+    if not compared:
+        return []
+    above = [r.name for r in compared if r.above_longer and r.above_longer.low is not None and r.above_longer.low > 0]
+    below = [r.name for r in compared if r.above_longer and r.above_longer.high is not None and r.above_longer.high < 0]
+    open_ = [r.name for r in compared if r.name not in above and r.name not in below]
+    sentences = []
+    if above:
+        sentences.append(f"The curated model beats the rule “the longer reply wins” on {say.enumerate_words(above)}.")
+    if open_:
+        sentences.append(f"On {say.enumerate_words(open_)} it cannot be told apart from that rule." if above
+                         else f"On {say.enumerate_words(open_)} the curated model cannot be told apart from the rule “the longer reply wins”.")  # fmt: skip
+    if below:
+        sentences.append(f"On {say.enumerate_words(below)} picking the longer reply does better than the curated model.")
+    return [Paragraph(tone="plain" if above and not open_ and not below else "limit", text=" ".join(sentences))]
+
+
+def _stage2(stage2: Stage2) -> list[Paragraph]:
+    """What happened to the pool, and to the errors put into it on purpose."""
+    total = sum(stage2.by_action.values())
+    if not total:
+        return []
+    kept, relabelled, flipped, dropped = (stage2.by_action.get(action, 0) for action in ("keep", "relabel", "flip", "drop"))
+    text = (
+        f"Of {say.plural(total, 'pool pair')}, stage 2 kept {say.count(kept)} as they were ({say.percent(kept / total)}), turned "
+        f"{say.count(flipped)} round ({say.percent(flipped / total)}), gave {say.count(relabelled)} the label of a person or an LLM, and dropped "
+        f"{say.count(dropped)}."
+    )
+    return [Paragraph(tone="plain", text=text + _noise(stage2.known_noise))]
+
+
+def _noise(noise: KnownNoise | None) -> str:
+    """Wrong labels before and after, where errors were planted."""
+    if noise is None or not sum(noise.reversed.values()):
+        return ""
+    planted, before = sum(noise.reversed.values()), sum(noise.reversed.values()) + sum(noise.untouched.values())
+    wrong = noise.reversed.get("unchanged", 0) + noise.untouched.get("turned", 0)
+    after = before - noise.reversed.get("dropped", 0) - noise.untouched.get("dropped", 0)
+    text = (
+        f" {say.count(planted)} labels ({say.percent(planted / before)}) had been reversed on purpose: {say.count(noise.reversed.get('turned', 0))} of them "
+        f"were turned back and {say.count(noise.reversed.get('dropped', 0))} dropped, while {say.count(noise.untouched.get('turned', 0))} sound labels were "
+        f"turned by mistake"
+    )
+    if not after:
+        return text + "."
+    verdict = "less noise than before" if wrong / after < planted / before else "no less noise than before"
+    return text + f"; {say.percent(wrong / after)} of the curated labels are wrong by this measure, {verdict}."
+
+
+def _gold(gold: Gold) -> list[Paragraph]:
+    """How far people agree, and what the gate made of it."""
+    paragraphs = []
+    if gold.alpha_first is not None and gold.alpha_first.alpha is not None:
+        paragraphs.append(Paragraph(tone=_gate_tone(gold.alpha_first), text=_alpha(gold.alpha_first, gold.min_alpha)))
+    for outcome, note in (("fail", "failed"), ("undecided", "left undecided by")):
+        names = [batch for batch in gold.batches if batch.outcome == outcome]
+        if len(gold.batches) > 1 and names:
+            out = sum(batch.enforced for batch in names)
+            fate = (
+                f"{out} of them stayed out of gold"
+                if out
+                else "they are in gold all the same, because the gate is not enforced here"
+            )
+            text = f"{len(names)} of {len(gold.batches)} batches of votes {note} the gate; {fate}."
+            paragraphs.append(Paragraph(tone="limit", text=text))
+    if gold.alpha_first is not None and gold.alpha_retest is None:
+        paragraphs.append(
+            Paragraph(tone="limit", text="No pair was judged twice, so how far people agree with themselves is not known.")
+        )
+    return paragraphs
+
+
+def _gate_tone(batch: Batch) -> Literal["plain", "limit"]:
+    return "plain" if batch.outcome == "pass" else "limit"
+
+
+def _alpha(batch: Batch, minimum: float) -> str:
+    """One sentence on the agreement of the first round."""
+    figure = f"Krippendorff's alpha {say.decimal(batch.alpha)} (95 % interval {say.alpha_span(batch.low, batch.high)})"
+    if batch.outcome == "pass":
+        return f"People agree on gold as the gate asks: {figure}, above {minimum:g}."
+    if batch.outcome == "undecided":
+        start = f"Whether people agree well enough is undecided: {figure}, and the interval holds the gate's {minimum:g}."
+    else:
+        start = f"People agree less than the gate asks: {figure}, below {minimum:g}."
+    end = (
+        "Such votes stay out of gold."
+        if batch.enforced
+        else "The gate only reports here: these votes are gold all the same, and no accuracy on gold can be better than its labels."
+    )
+    return f"{start} {end}"
+
+
+def _rounds(rounds: list[Round], best: int | None) -> list[Paragraph]:
+    """Whether the rounds of stage 1 made the model better."""
+    scored = [item for item in rounds if item.accuracy_validation is not None]
+    if not scored:
+        return []
+    chosen = next((item for item in scored if item.round == best), scored[-1])
+    text = (
+        f"Stage 1 ran {say.plural(len(rounds), 'round')}; the best RM comes from round {chosen.round}, with {say.percent(chosen.accuracy_validation)} "
+        f"of {say.plural(chosen.num_validation or 0, 'gold validation pair')} (95 % interval {say.span(chosen.low, chosen.high)})."
+    )
+    if len(scored) > 1 and _overlap(scored):
+        text += " The intervals of the rounds overlap, so the rounds cannot be told apart by accuracy."
+    return [Paragraph(tone="plain", text=text)]
+
+
+def _overlap(rounds: list[Round]) -> bool:
+    """Whether the first and the best round's intervals share a value."""
+    lows = [item.low for item in rounds if item.low is not None]
+    highs = [item.high for item in rounds if item.high is not None]
+    return bool(lows and highs) and max(lows) <= min(highs)
+
+
+def _limits(data: ReportData) -> list[Paragraph]:
+    """What is too small, too wide, missing or broken to lean on."""
+    lines = []
+    if data.gold is not None and 0 < data.gold.num_pairs < FEW_GOLD:
+        lines.append(f"Gold is small: {say.plural(data.gold.num_pairs, 'pair')} in all, split three ways.")
+    if data.final is not None:
+        lines += _weak_sets(data.final)
+    failed = sum(sum(step.failed.values()) for step in data.funnel)
+    if failed:
+        lines.append(f"{say.plural(failed, 'pair')} failed to be processed on the way; the funnel gives the reasons.")
+    unknown = data.cost.usage.get("unknown", 0)
+    if unknown:
+        lines.append(f"{say.plural(int(unknown), 'LLM call')} ended without an answer we know of, and may have been billed.")
+    return [Paragraph(tone="limit", text=line) for line in lines]
+
+
+def _weak_sets(final: Final) -> list[str]:
+    """Small sets, wide intervals and unscored pairs, one sentence each."""
+    lines, estimates = [], [(result.name, result.models.get("curated") or result.longer) for result in final.sets]
+    small = [f"{name} ({say.plural(e.num_contexts, 'prompt')})" for name, e in estimates if e.num_contexts < FEW_CONTEXTS]
+    wide = [name for name, e in estimates if e.low is not None and e.high is not None and e.high - e.low > WIDE]
+    if small:
+        lines.append(f"Small sets, whose figures may move a lot on other prompts: {say.enumerate_words(small)}.")
+    if wide:
+        lines.append(f"Wide intervals, more than {100 * WIDE:.0f} points across: {say.enumerate_words(wide)}.")
+    missing = [
+        f"{model} on {result.name}: {say.count(num)}" for result in final.sets for model, num in result.missing.items() if num
+    ]
+    if missing:
+        lines.append(f"Pairs that could not be scored, and are in no accuracy: {'; '.join(missing)}.")
+    return lines
