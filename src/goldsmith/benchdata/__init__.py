@@ -1,0 +1,1 @@
+"""Evaluation sets: their prompts and texts; no scoring."""

@@ -1,0 +1,133 @@
+"""One chunk of raw pairs through the sieve: what stays goes to the pool, the rest is recorded with its reason."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections import Counter
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from goldsmith.benchdata.prompts import first_turn, text_of_content
+from goldsmith.identity import unit_interval
+from goldsmith.pool.decontaminate import BenchmarkIndex
+from goldsmith.pool.dedup import CONTRADICTION
+from goldsmith.pool.parts import PartWriter
+from goldsmith.store.engine import Chunk
+from goldsmith.store.pairs import pair_schema
+
+DROPPED_SCHEMA = pa.schema([(name, pa.string()) for name in ("pair_id", "reason", "detail", "source", "source_ref")])
+FLIPPED_SCHEMA = pa.schema([("pair_id", pa.string())])
+SCHEMAS = {
+    "pool": pair_schema(),
+    "contradictions": pair_schema(),
+    "pool_dropped": DROPPED_SCHEMA,
+    "flipped_on_purpose": FLIPPED_SCHEMA,
+}
+BATCH_ROWS = 2048
+_OPPOSITE = {"first": "second", "second": "first", "tie": "tie"}
+
+Verdicts = dict[int, tuple[str, str]]
+"""Place in a batch -> (reason, detail) of the rows that leave."""
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: str) -> tuple[BenchmarkIndex, dict[str, str]]:
+    """The index and the excluded contexts, once per worker; the file is our own, written a moment ago."""
+    with open(path, "rb") as stream:
+        loaded: tuple[BenchmarkIndex, dict[str, str]] = pickle.load(stream)
+    return loaded
+
+
+def sift_chunk(chunk: Chunk) -> Chunk:
+    """Sift the row groups of one part; write parts of the four tables and return the counts."""
+    index, excluded = _loaded(chunk["index"])
+    copies = {int(row): verdict for row, verdict in json.loads(Path(chunk["copies"]).read_text(encoding="utf-8")).items()}
+    counts: dict[str, Any] = {"total": 0, "kept": 0, "flipped": 0, "ties": 0}
+    counters: dict[str, Counter[str]] = {name: Counter() for name in ("dropped", "sources", "label_origins")}
+    with ExitStack() as stack:
+        outputs = {
+            name: stack.enter_context(PartWriter(Path(folder) / f"part-{chunk['number']:06d}.parquet", SCHEMAS[name]))
+            for name, folder in chunk["folders"].items()
+        }
+        part = stack.enter_context(pq.ParquetFile(chunk["part"]))
+        for batch in part.iter_batches(batch_size=BATCH_ROWS, row_groups=chunk["groups"]):
+            verdicts = judge_batch(batch, index, excluded, copies)
+            kept = _split(batch, verdicts, outputs)
+            kept, flipped = flip_on_purpose(kept, chunk["flip_share"], chunk["seed"])
+            outputs["pool"].write(kept)
+            outputs["flipped_on_purpose"].write(flipped)
+            counts["total"] += batch.num_rows
+            counts["kept"] += kept.num_rows
+            counts["flipped"] += flipped.num_rows
+            labels = kept.column("label").to_pylist()
+            counts["ties"] += labels.count("tie")
+            counters["dropped"].update(reason for reason, _ in verdicts.values())
+            counters["sources"].update(kept.column("source").to_pylist())
+            counters["label_origins"].update(kept.column("label_origin").to_pylist())
+    return {**counts, **{name: dict(counter) for name, counter in counters.items()}}
+
+
+def judge_batch(batch: pa.RecordBatch, index: BenchmarkIndex, excluded: dict[str, str], copies: dict[int, str]) -> Verdicts:
+    """Return which rows leave, and why: copies first, then excluded contexts, then contamination."""
+    verdicts: Verdicts = {}
+    rows, contexts_ids = batch.column("row").to_pylist(), batch.column("context_id").to_pylist()
+    if copies:
+        verdicts = {place: (copies[row], "") for place, row in enumerate(rows) if row in copies}
+    if excluded:
+        for place, name in enumerate(contexts_ids):
+            if name in excluded:
+                verdicts.setdefault(place, (excluded[name], f"context {name}"))
+    if index.grams or index.short:
+        for place, found in _contamination(batch, index).items():
+            verdicts.setdefault(place, found)
+    return verdicts
+
+
+def _contamination(batch: pa.RecordBatch, index: BenchmarkIndex) -> Verdicts:
+    texts, prompts = [], []
+    columns = (batch.column(name).to_pylist() for name in ("context", "first", "second"))
+    for context, first, second in zip(*columns, strict=True):
+        messages = orjson.loads(context)
+        texts.append([*(text_of_content(message["content"]) for message in messages), first, second])
+        prompts.append(first_turn(messages))
+    return index.contaminated(texts, prompts)
+
+
+def _split(batch: pa.RecordBatch, verdicts: Verdicts, outputs: dict[str, PartWriter]) -> pa.RecordBatch:
+    """Write the rows that leave, and return those that stay with the pool's columns."""
+    plain = batch.select(pair_schema().names)
+    if not verdicts:
+        return plain
+    names, sources, references = (batch.column(name).to_pylist() for name in ("pair_id", "source", "source_ref"))
+    gone = [
+        {"pair_id": names[place], "reason": reason, "detail": detail, "source": sources[place], "source_ref": references[place]}
+        for place, (reason, detail) in sorted(verdicts.items())
+    ]
+    outputs["pool_dropped"].write(pa.RecordBatch.from_pylist(gone, schema=DROPPED_SCHEMA))
+    contradicting = [place for place, (reason, _) in sorted(verdicts.items()) if reason == CONTRADICTION]
+    if contradicting:
+        outputs["contradictions"].write(plain.take(pa.array(contradicting)))
+    return plain.filter(pa.array([place not in verdicts for place in range(batch.num_rows)]))
+
+
+def flip_on_purpose(batch: pa.RecordBatch, share: float, seed: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Return the batch with a share of its labels reversed, and the ids of those; drawn by id, so that order does not matter."""
+    names, labels = batch.column("pair_id").to_pylist(), batch.column("label").to_pylist()
+    flipped = [name for name, label in zip(names, labels, strict=True) if label != "tie" and is_flipped(name, share, seed)]
+    if flipped:
+        chosen = set(flipped)
+        changed = [_OPPOSITE[label] if name in chosen else label for name, label in zip(names, labels, strict=True)]
+        batch = batch.set_column(batch.schema.get_field_index("label"), "label", pa.array(changed, type=pa.string()))
+    return batch, pa.RecordBatch.from_arrays([pa.array(flipped, type=pa.string())], schema=FLIPPED_SCHEMA)
+
+
+def is_flipped(pair_id: str, share: float, seed: int) -> bool:
+    """Whether a pair's label is reversed on purpose. The draw is not that of the limit, or the limit would choose the flipped."""
+    return share > 0 and unit_interval(f"flip:{pair_id}", seed) < share

@@ -1,0 +1,33 @@
+"""The schema of the development data: `prompt` (messages), `chosen`, `rejected`, `label_source`, `meta`."""
+
+from __future__ import annotations
+
+from goldsmith.pool.sources.draft import Draft, Format, Row, content_of, label_origin, number, prompt_of
+
+
+def _matches(row: Row) -> bool:
+    return {"prompt", "chosen", "rejected", "label_source"} <= row.keys()
+
+
+def _read(row: Row) -> list[Draft]:
+    told = row.get("meta")
+    meta = dict(told) if isinstance(told, dict) else {}
+    if row.get("id") is not None:
+        meta["id"] = row["id"]
+    strength = number(row.get("strength"))
+    return [
+        Draft(
+            prompt_of(row["prompt"]),
+            content_of(row["chosen"]),
+            content_of(row["rejected"]),
+            tie=meta.get("is_tie") is True,
+            label_origin=label_origin(row["label_source"]),
+            # AlpacaEval's raw preferences saturate: the gap of the log-odds is the usable strength.
+            strength=number(meta.get("logit_gap")) if strength is None else strength,
+            source=row.get("source") or None,
+            meta=meta,
+        )
+    ]
+
+
+CANONICAL = Format("canonical", "prompt, chosen, rejected, label_source, meta", _matches, _read)
