@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from goldsmith.config.base import Section
@@ -25,7 +27,9 @@ class EvaluateConfig(Section):
     """Their contexts leave the pool, and never enter training."""
     holdout_contexts: int = Field(0, ge=0)
     """This many contexts of the pool, drawn by hash before any noise is added, become the set `held-out`."""
-    compare_raw: bool = True
-    """Also train on the raw pool, same size and recipe, and report the paired difference."""
+    holdout_pairs: int = Field(600, ge=1)
+    """Pairs of those contexts that are scored at most."""
+    compare_raw: Literal["none", "head", "same"] = "head"
+    """Rival trained on the raw pool by the same recipe: none, by the head method (with a curated twin), or by the final method too."""
     bootstrap: int = Field(2000, ge=100)
     """Resamples of the intervals, clustered by prompt."""

@@ -14,7 +14,9 @@ class GoldConfig(Section):
 
     recorded_votes: list[Path] = []
     """Files of recorded votes, with or without the pairs they judge; see docs/votes.md."""
-    seed_budget: int = Field(200, ge=1)
+    recorded_limit: int | None = Field(None, ge=1)
+    """At most this many of the pairs that recorded votes bring along, drawn by hash."""
+    seed_budget: int = Field(200, ge=0)
     """Pairs of the seed that go to people."""
     human_budget: int = Field(50, ge=0)
     """Pairs that go to people in each round."""

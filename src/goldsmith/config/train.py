@@ -41,5 +41,7 @@ class TrainConfig(Section):
     """AdamW's."""
     center_rewards: float = Field(0.0, ge=0.0)
     """Weight of the squared sum of a pair's rewards."""
+    checkpoint_steps: int = Field(20, ge=1)
+    """Steps between checkpoints, from which a killed training goes on."""
     lora: LoraConfig = LoraConfig()
     """Used when `method` is `lora`."""

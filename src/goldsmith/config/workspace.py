@@ -23,6 +23,8 @@ class GoldsmithConfig(Section):
     """Title of the report."""
     seed: int = 0
     """Seed of every draw: sampling, flips, folds, shuffles, bootstraps."""
+    base_dir: str | None = None
+    """Folder that relative paths below start from; none: the workspace. `goldsmith init --config FILE` sets it to the file's folder."""
     simulated: list[str] = []
     """What in this run is simulated (votes, for instance); the report prints it first."""
     pool: PoolConfig = PoolConfig()

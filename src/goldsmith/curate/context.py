@@ -13,10 +13,9 @@ from goldsmith.store import Workspace
 
 if TYPE_CHECKING:
     from goldsmith.attributes.taxonomy import Taxonomy
-    from goldsmith.reward.features import FeatureStore
-
     from goldsmith.llm import LlmGroup
     from goldsmith.retrieve.embed import Embedder
+    from goldsmith.reward.features import FeatureStore
 
 
 class Context:
@@ -45,7 +44,8 @@ class Context:
 
     def path(self, text: str | Path) -> Path:
         """Return a path of the configuration, relative to the workspace and with `$GOLDSMITH_DATA` filled in."""
-        return Path(resolve_path(str(text), self.workspace.root))
+        base = self.workspace.root / (self.config.base_dir or ".")
+        return Path(resolve_path(str(text), base))
 
     @cached_property
     def embedder(self) -> Embedder:

@@ -1,0 +1,142 @@
+"""The end of the flow: train the final model and its raw-trained rival, and measure both on pairs nobody trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from goldsmith.config.train import TrainConfig
+from goldsmith.curate.context import Context
+from goldsmith.curate.gold import PAIR_COLUMNS
+from goldsmith.curate.rewards import closed_contexts, rewards, trainable
+from goldsmith.errors import UserError
+from goldsmith.store import Counts, from_row
+
+RAW, CURATED, FINAL, BEST, GOLD = "raw", "curated", "final", "best RM", "gold RM"
+AUDIT_SET = "gold audit"
+EVALUATION_SCHEMA = pa.schema(
+    [
+        ("set", pa.string()),
+        ("model", pa.string()),
+        ("pair_id", pa.string()),
+        ("context_id", pa.string()),
+        ("margin", pa.float64()),
+    ]
+    + [("correct", pa.bool_()), ("tie", pa.bool_()), ("longer_correct", pa.float64())]
+)
+
+
+def planned_models(context: Context) -> dict[str, tuple[str, TrainConfig]]:
+    """Return the models to train: name to (training table, settings).
+
+    `raw` and `curated` are always trained alike, so that their difference is the data's; `final` is there when the
+    configured method is not the one the comparison uses.
+    """
+    config = context.config
+    head = config.train.model_copy(update={"method": "head"})
+    if config.evaluate.compare_raw == "none":
+        return {CURATED: ("curated", config.train)}
+    if config.evaluate.compare_raw == "same" or config.train.method == "head":
+        return {RAW: ("raw", config.train), CURATED: ("curated", config.train)}
+    return {RAW: ("raw", head), CURATED: ("curated", head), FINAL: ("curated", config.train)}
+
+
+def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
+    """Train every planned model into `models/<name>`; one that is there with this fingerprint is not trained again."""
+    from goldsmith.train import train_reward_model
+
+    facts: dict[str, Any] = {}
+    for name, (data, settings) in planned_models(context).items():
+        rows = training_rows(context, data)
+        if not rows:
+            raise UserError(f"no pair is left to train '{name}' on; `goldsmith report` shows where they went")
+        context.progress.note(f"{name}: {settings.method} on {len(rows)} pairs")
+        result = train_reward_model(
+            [from_row(row) for row in rows],
+            context.config.reward.base,
+            context.workspace.models / name,
+            settings,
+            context.config.reward,
+            seed=context.seed,
+            fingerprint=fingerprint,
+            features=context.features,
+            head_config=context.config.head,
+            progress=lambda done, total: context.progress.update(done, total, "steps"),
+        )
+        facts[name] = {"pairs": len(rows), "method": settings.method, "data": data, **result.metrics}
+    with context.workspace.writer("trained", step="train", fingerprint=fingerprint) as out:
+        out.write(pa.table({"model": pa.array(sorted(facts), pa.string())}))
+    return facts
+
+
+def training_rows(context: Context, data: str) -> list[dict[str, Any]]:
+    """Return the rows of `curated`, or of `raw`: the pool under its original labels, without gold validation and audit."""
+    closed = closed_contexts(context.workspace.table("gold").rows(["context_id", "split"]))
+    table = "curated" if data == "curated" else "pool"
+    return trainable(context.workspace.table(table).rows(PAIR_COLUMNS), closed)
+
+
+def evaluate_models(context: Context, fingerprint: str) -> dict[str, Any]:
+    """Write `evaluation`: every model on every set and on gold audit, pair by pair."""
+    sets = evaluation_pairs(context)
+    rows = [row for pairs in sets.values() for row in pairs]
+    margins = {name: _checkpoint_margins(context, context.workspace.models / name, rows) for name in planned_models(context)}
+    for name, folder in ((BEST, "best-rm"), (GOLD, "gold-rm")):
+        margins[name] = _head_margins(context, context.workspace.models / folder, rows)
+    made = [
+        _outcome(set_name, model, row, margins[model][row["pair_id"]])
+        for set_name, pairs in sets.items()
+        for model in margins
+        for row in pairs
+    ]
+    with context.workspace.writer("evaluation", step="evaluate", fingerprint=fingerprint) as out:
+        out.write_rows(made, EVALUATION_SCHEMA)
+        out.counts = Counts(total=len(rows) * len(margins), kept=len(made))
+    return {"sets": {name: len(pairs) for name, pairs in sets.items()}, "models": list(margins)}
+
+
+def evaluation_pairs(context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Return the pairs of each set by its name, gold audit last; ties are out."""
+    sets: dict[str, list[dict[str, Any]]] = {}
+    for row in context.workspace.table("eval_pairs").rows():
+        sets.setdefault(row["set"], []).append(row)
+    audit = [row for row in context.workspace.table("gold").rows() if row["split"] == "audit" and row["label"] != "tie"]
+    if audit:
+        sets[AUDIT_SET] = audit
+    return sets
+
+
+def _checkpoint_margins(context: Context, folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Score with the saved checkpoint itself, as any user of it would."""
+    from goldsmith.reward import RewardModel
+
+    model = RewardModel.load(folder, dtype=context.config.reward.dtype, token_budget=context.config.reward.token_budget)
+    scores = model.score_pairs(
+        [from_row(row) for row in rows], progress=lambda done, total, _tokens: context.progress.update(done, total, "replies")
+    )
+    return {row["pair_id"]: _margin(row, first, second) for row, (first, second) in zip(rows, scores, strict=True)}
+
+
+def _head_margins(context: Context, folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    from goldsmith.reward.head import Head
+
+    scored = rewards(context, Head.load(folder), rows, context.config.reward.readout)
+    return {
+        row["pair_id"]: _margin(row, first, second) for row, first, second in zip(rows, scored.first, scored.second, strict=True)
+    }
+
+
+def _margin(row: dict[str, Any], first: float, second: float) -> float:
+    return float(first - second) if row["label"] == "first" else float(second - first)
+
+
+def _outcome(set_name: str, model: str, row: dict[str, Any], margin: float) -> dict[str, Any]:
+    lengths = Counter({"first": len(row["first"]), "second": len(row["second"])})
+    other = "second" if row["label"] == "first" else "first"
+    longer = 0.5 if lengths["first"] == lengths["second"] else float(lengths[row["label"]] > lengths[other])
+    outcome = {"set": set_name, "model": model, "pair_id": row["pair_id"], "context_id": row["context_id"], "margin": margin}
+    return outcome | {"correct": margin > 0, "tie": margin == 0, "longer_correct": longer}

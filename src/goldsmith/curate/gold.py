@@ -1,0 +1,231 @@
+"""Gold in a run: a batch goes to people, their votes are adjudicated, and what passes the gate becomes gold."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from goldsmith.curate.context import Context
+from goldsmith.errors import UserError, WaitingForHumans
+from goldsmith.gold.adjudicate import Outcome
+from goldsmith.gold.gate import BatchResult, judge_batch
+from goldsmith.gold.split import split_of
+from goldsmith.gold.votes import VoteStore
+from goldsmith.store import Counts, pair_schema
+from goldsmith.types import Vote
+
+GOLD_SCHEMA = pair_schema(
+    ("split", pa.string()), ("how", pa.string()), ("batch", pa.string()), ("round", pa.int64()), ("num_votes", pa.int64())
+)
+DROPPED_SCHEMA = pa.schema([("pair_id", pa.string()), ("batch", pa.string()), ("reason", pa.string())])
+PAIR_COLUMNS = pair_schema().names
+
+
+def collect_gold(context: Context, fingerprint: str, round_number: int) -> dict[str, Any]:
+    """Bring one round's batch into gold; round 0 is the seed's, together with what recorded votes brought along.
+
+    Raises:
+        WaitingForHumans: votes or experts are missing, and no recorded votes stand for them.
+    """
+    batches = [_asked_batch(context, round_number)]
+    if round_number == 0:
+        batches.insert(0, ("recorded", context.workspace.table("recorded_pairs").rows(PAIR_COLUMNS)))
+    gold, dropped, facts = [], [], []
+    for name, rows in batches:
+        if rows:
+            result = _voted(context, name, rows)
+            gold += _gold_rows(result, rows, round_number)
+            dropped += _dropped_rows(result)
+            facts.append({**result.facts, **_tally(result)})
+    gold = _unseen(context, gold, round_number)
+    _write(context, fingerprint, round_number, gold, dropped)
+    if round_number == 0:
+        _check_enough(context, gold)
+    return {"batches": facts, "gold": len(gold), "dropped": dict(Counter(row["reason"] for row in dropped))}
+
+
+def gold_up_to(context: Context, round_number: int) -> list[dict[str, Any]]:
+    """Return the gold rows of rounds 0 to `round_number`."""
+    tables = [context.workspace.table(f"gold_{number}") for number in range(round_number + 1)]
+    return [row for table in tables for row in table.rows()]
+
+
+def merge_gold(context: Context, fingerprint: str) -> dict[str, Any]:
+    """Write the table `gold` of all rounds, and the facts the report shows."""
+    rows = gold_up_to(context, context.config.rounds.count)
+    with context.workspace.writer("gold", step="gold", fingerprint=fingerprint) as out:
+        out.write_rows(sorted(rows, key=lambda row: str(row["pair_id"])), GOLD_SCHEMA)
+    return {
+        "by_split": dict(Counter(row["split"] for row in rows)),
+        "by_how": dict(Counter(row["how"] for row in rows)),
+    } | _all_batches(context)
+
+
+def vote_fingerprint(context: Context, round_number: int) -> Any:
+    """What a batch depends on besides tables: every vote on its pairs, and the rules."""
+    _, rows = _asked_batch(context, round_number)
+    ids = [row["pair_id"] for row in rows]
+    if round_number == 0:
+        ids += [row["pair_id"] for row in context.workspace.table("recorded_pairs").rows(["pair_id"])]
+    store = VoteStore(context.workspace.annotation_db)
+    try:
+        votes = store.votes_of(ids)
+    finally:
+        store.close()
+    return sorted(vote.vote_id for given in votes.values() for vote in given)
+
+
+def _asked_batch(context: Context, round_number: int) -> tuple[str, list[dict[str, Any]]]:
+    """Name and pairs of what people are asked in a round, most urgent first."""
+    name, asking = ("seed", "seed") if round_number == 0 else (f"round-{round_number}", f"retrieved_{round_number}")
+    wanted = [row["pair_id"] for row in context.workspace.table(asking).rows(["pair_id", "to_humans"]) if row["to_humans"]]
+    rows = pairs_by_id(context, wanted)
+    return name, [rows[pair_id] for pair_id in wanted]
+
+
+def pairs_by_id(context: Context, pair_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return pool rows by id, reading the pool once, batch by batch."""
+    wanted = set(pair_ids)
+    found = {}
+    if wanted:
+        for batch in context.workspace.table("pool").batches(PAIR_COLUMNS):
+            found.update({row["pair_id"]: row for row in batch.to_pylist() if row["pair_id"] in wanted})
+    return found
+
+
+def _voted(context: Context, name: str, rows: list[dict[str, Any]]) -> BatchResult:
+    config = context.config.gold
+    pair_ids = [row["pair_id"] for row in rows]
+    store = VoteStore(context.workspace.annotation_db)
+    try:
+        store.fill_queue(name, [_queue_item(context, row) for row in rows] if name != "recorded" else [])
+        votes = store.votes_of(pair_ids)
+    finally:
+        store.close()
+    recorded = bool(config.recorded_votes)
+    result = judge_batch(name, votes, pair_ids, config, recorded=recorded, seed=context.seed)
+    if not recorded:
+        _wait_if_open(context, result)
+    return result
+
+
+def _wait_if_open(context: Context, result: BatchResult) -> None:
+    states = Counter(outcome.state for outcome in result.outcomes.values())
+    place = context.workspace.annotation_db
+    how = "write it to a file with `goldsmith votes export -o queue.jsonl`, bring votes back with `goldsmith votes import FILE`, then `goldsmith run`"
+    if states["waiting"] or states["disputed"]:
+        raise WaitingForHumans(
+            f"batch '{result.batch}': {states['waiting']} pairs need votes and {states['disputed']} an expert; the queue is in {place}; {how}"
+        )
+    if not result.admitted:
+        facts = result.facts
+        raise WaitingForHumans(
+            f"batch '{result.batch}': the gate says {facts['outcome']}: alpha {_number(facts['alpha'])} "
+            f"({_number(facts['low'])} to {_number(facts['high'])}) against {context.config.gold.min_alpha}; it stays out of gold. "
+            "Look at the disputed pairs and the guideline, have the batch voted on again by other people, or set gold.enforce_gate = false"
+        )
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _queue_item(context: Context, row: dict[str, Any]) -> dict[str, Any]:
+    """What an annotator needs: the conversation and both replies; no label, no source."""
+    return {"pair_id": row["pair_id"], "context": json.loads(row["context"]), "first": row["first"], "second": row["second"]}
+
+
+def _gold_rows(result: BatchResult, rows: list[dict[str, Any]], round_number: int) -> list[dict[str, Any]]:
+    if not result.admitted:
+        return []
+    made = []
+    for row in rows:
+        outcome = result.outcomes[row["pair_id"]]
+        if outcome.state == "gold":
+            more = {"split": split_of(row["context_id"]), "how": outcome.how, "batch": result.batch, "round": round_number}
+            made.append({**row, "label": outcome.label, "label_origin": "human", "num_votes": outcome.num_votes, **more})
+    return made
+
+
+def _dropped_rows(result: BatchResult) -> list[dict[str, Any]]:
+    rows = []
+    for pair_id, outcome in result.outcomes.items():
+        reason = _drop_reason(outcome, result.admitted)
+        if reason:
+            rows.append({"pair_id": pair_id, "batch": result.batch, "reason": reason})
+    return rows
+
+
+def _drop_reason(outcome: Outcome, admitted: bool) -> str | None:
+    if outcome.state == "gold":
+        return None if admitted else "gate"
+    return {"discarded": "discarded", "disputed": "disputed-no-expert", "waiting": "no-votes"}[outcome.state]
+
+
+def _tally(result: BatchResult) -> dict[str, Any]:
+    states = Counter(outcome.state for outcome in result.outcomes.values())
+    disputes = sum(outcome.was_disputed for outcome in result.outcomes.values())
+    return {"pairs": len(result.outcomes), "states": dict(states), "disputes": disputes, "discards": states["discarded"]}
+
+
+def _unseen(context: Context, gold: list[dict[str, Any]], round_number: int) -> list[dict[str, Any]]:
+    known = {row["pair_id"] for row in gold_up_to(context, round_number - 1)} if round_number else set()
+    return list({row["pair_id"]: row for row in gold if row["pair_id"] not in known}.values())
+
+
+def _write(
+    context: Context, fingerprint: str, round_number: int, gold: list[dict[str, Any]], dropped: list[dict[str, Any]]
+) -> None:
+    workspace, step = context.workspace, f"gold_{round_number}"
+    with workspace.writer(f"gold_{round_number}", step=step, fingerprint=fingerprint) as out:
+        out.write_rows(sorted(gold, key=lambda row: str(row["pair_id"])), GOLD_SCHEMA)
+        out.counts = Counts(
+            total=len(gold) + len(dropped), kept=len(gold), dropped=dict(Counter(row["reason"] for row in dropped))
+        )
+    with workspace.writer(f"gold_dropped_{round_number}", step=step, fingerprint=fingerprint) as out:
+        out.write_rows(sorted(dropped, key=lambda row: str(row["pair_id"])), DROPPED_SCHEMA)
+
+
+def _check_enough(context: Context, gold: list[dict[str, Any]]) -> None:
+    decided = [row for row in gold if row["label"] != "tie"]
+    by_split = Counter(row["split"] for row in decided)
+    if len(decided) < context.config.gold.minimum or not by_split["train"] or not by_split["validation"]:
+        raise UserError(
+            f"only {len(decided)} decided gold pairs ({dict(by_split)}); at least gold.minimum = {context.config.gold.minimum} with both train and validation "
+            "are needed to choose a model. Raise gold.seed_budget, or bring more recorded votes"
+        )
+
+
+def _all_batches(context: Context) -> dict[str, Any]:
+    """The agreement of each batch, and over all votes that were adjudicated."""
+    from goldsmith.curate.step import read_marker
+    from goldsmith.gold.agreement import alpha_first
+
+    batches: list[dict[str, Any]] = []
+    for number in range(context.config.rounds.count + 1):
+        marker = read_marker(context.workspace, f"gold_{number}")
+        batches += marker.facts["batches"] if marker else []
+    overall = alpha_first(_adjudicated_votes(context), seed=context.seed)
+    return {
+        "batches": batches,
+        "alpha_first": {"alpha": overall.alpha, "low": overall.low, "high": overall.high, "num_pairs": overall.num_pairs},
+        "disputes": sum(batch["disputes"] for batch in batches),
+        "discards": sum(batch["discards"] for batch in batches),
+    }
+
+
+def _adjudicated_votes(context: Context) -> list[list[Vote]]:
+    ids: list[str] = []
+    for number in range(context.config.rounds.count + 1):
+        for table in (f"gold_{number}", f"gold_dropped_{number}"):
+            ids += [row["pair_id"] for row in context.workspace.table(table).rows(["pair_id"])]
+    store = VoteStore(context.workspace.annotation_db)
+    try:
+        votes = store.votes_of(ids)
+    finally:
+        store.close()
+    return [votes[name] for name in sorted(votes)]

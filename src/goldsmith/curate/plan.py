@@ -1,0 +1,121 @@
+"""The steps of a run in order, and what each depends on: the flow of the design, as data."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from goldsmith.config import GoldsmithConfig
+from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, seed, similarity, stage1, stage2
+from goldsmith.curate.context import Context
+from goldsmith.curate.step import Step
+from goldsmith.identity import file_digest
+
+
+def plan(config: GoldsmithConfig) -> list[Step]:
+    """Return the steps that a configuration asks for."""
+    return [*_entry_steps(), *_gold_steps(), *_round_steps(config.rounds.count), *_curation_steps(config.rounds.count)]
+
+
+def _entry_steps() -> list[Step]:
+    return [
+        Step(name="ingest", title="Reading the sources", run=inputs.add_sources, sections=["pool"], extra=inputs.source_fingerprints),
+        Step(name="votes", title="Reading recorded votes", run=inputs.read_recorded_votes, sections=["gold"], writes=["recorded_pairs"], extra=_vote_files),
+        Step(
+            name="evaluation_sets", title="Reading evaluation sets", run=inputs.read_evaluation_sets, sections=["evaluate"], writes=["eval_pairs"],
+            extra=lambda context: [_set_files(context), inputs.source_fingerprints(context) if context.config.evaluate.holdout_contexts else None],
+        ),
+        Step(
+            name="pool", title="Deduplicating and decontaminating the pool", run=pooling.make_pool, sections=["pool", "evaluate"],
+            reads=["recorded_pairs", "eval_pairs"], writes=["pool", "pool_dropped", "contradictions", "flipped_on_purpose"], extra=inputs.source_fingerprints,
+        ),
+        Step(
+            name="attributes", title="Writing attributes", run=similarity.label_all, sections=["attributes", "retrieve", "llm"],
+            reads=["pool", "recorded_pairs"], writes=["attributes"],
+        ),
+    ]  # fmt: skip
+
+
+def _gold_steps() -> list[Step]:
+    return [
+        Step(name="seed", title="Selecting the seed", run=seed.select_seed, sections=["seed_selection", "gold"], reads=["pool", "attributes"], writes=["seed"]),
+        _gold_step(0),
+        Step(
+            name="judges", title="Testing the judges on gold", run=judging.probe_judges, sections=["judge", "llm", "retrieve"],
+            reads=["gold_0", "attributes"], writes=["judges", "verdicts_probe"], extra=judging.recorded_files,
+        ),
+        Step(
+            name="features", title="Reading every reply with the frozen trunk", run=rewards.compute_features, sections=["reward"],
+            reads=["pool", "recorded_pairs", "eval_pairs"], writes=["featured"],
+        ),
+        Step(
+            name="silver_0", title="Labelling the seed's silver", run=stage1.seed_silver, sections=["judge", "llm"],
+            reads=["seed", "pool", "judges", "gold_0", "attributes"], writes=["silver_0"], extra=judging.recorded_files,
+        ),
+    ]  # fmt: skip
+
+
+def _round_steps(count: int) -> list[Step]:
+    steps = []
+    for number in range(1, count + 1):
+        before = [
+            *(f"silver_{r}" for r in range(number)),
+            *(f"gold_{r}" for r in range(number)),
+            *(f"retrieved_{r}" for r in range(1, number)),
+        ]
+        steps.append(
+            Step(
+                name=f"round_{number}", title=f"Round {number}: train on silver, measure on gold, retrieve", run=partial(stage1.run_round, round_number=number),
+                sections=["rounds", "gold", "judge", "llm", "retrieve", "reward", "head"], reads=["pool", "attributes", "seed", "judges", "featured", *before],
+                writes=[f"gold_margins_{number}", f"retrieved_{number}", f"silver_{number}"], extra=judging.recorded_files,
+            )
+        )  # fmt: skip
+        steps.append(_gold_step(number))
+    return steps
+
+
+def _gold_step(number: int) -> Step:
+    asking = "seed" if number == 0 else f"retrieved_{number}"
+    earlier = [f"gold_{r}" for r in range(number)]
+    return Step(
+        name=f"gold_{number}", title="Collecting votes on the seed" if number == 0 else f"Round {number}: collecting votes",
+        run=partial(gold.collect_gold, round_number=number), sections=["gold"], reads=["pool", "recorded_pairs", asking, *earlier],
+        writes=[f"gold_{number}", f"gold_dropped_{number}"], extra=partial(gold.vote_fingerprint, round_number=number),
+    )  # fmt: skip
+
+
+def _curation_steps(count: int) -> list[Step]:
+    gold_tables = [f"gold_{number}" for number in range(count + 1)]
+    silver_tables = [f"silver_{number}" for number in range(count)]
+    return [
+        Step(name="gold", title="Closing gold", run=gold.merge_gold, sections=["gold", "rounds"], reads=gold_tables, writes=["gold", "gold_dropped"]),
+        Step(
+            name="best", title="Choosing the best round on gold validation", run=stage1.choose_best, sections=["rounds", "reward", "head"],
+            reads=["pool", "featured", *gold_tables, *silver_tables], writes=["best"],
+        ),
+        Step(
+            name="scores", title="Scoring the pool with best RM and gold RM, out of fold", run=stage2.score_pool, sections=["reward", "head", "curate"],
+            reads=["pool", "gold", "best", "featured", *silver_tables], writes=["scores_best", "scores_gold"],
+        ),
+        Step(
+            name="stage2", title="Deciding: keep, relabel, flip or drop", run=stage2.decide_all, sections=["curate", "judge", "llm"],
+            reads=["pool", "gold", "scores_best", "scores_gold", "judges", "attributes"], writes=["decisions", "curated"], extra=judging.recorded_files,
+        ),
+        Step(
+            name="train", title="Training the final model and its rival", run=final.train_models, sections=["train", "reward", "head", "evaluate"],
+            reads=["curated", "pool", "gold", "featured"], writes=["trained"],
+        ),
+        Step(
+            name="evaluate", title="Measuring on held-out pairs", run=final.evaluate_models, sections=["evaluate", "reward", "train"],
+            reads=["eval_pairs", "gold", "trained", "scores_best"], writes=["evaluation"],
+        ),
+    ]  # fmt: skip
+
+
+def _vote_files(context: Context) -> Any:
+    return [file_digest(path) if path.is_file() else None for path in map(context.path, context.config.gold.recorded_votes)]
+
+
+def _set_files(context: Context) -> Any:
+    paths = [context.path(item.path) for item in context.config.evaluate.sets if not item.path.startswith("hf:")]
+    return [file_digest(path) if path.is_file() else sorted(str(entry) for entry in path.rglob("*")) for path in paths]

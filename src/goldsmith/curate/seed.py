@@ -1,0 +1,91 @@
+"""The seed: pairs drawn evenly over task, objectivity and controversiality; a part goes to people (spec 4.0)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from goldsmith.curate.context import Context
+from goldsmith.errors import UserError
+from goldsmith.identity import unit_interval
+from goldsmith.store import Counts
+
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("pair_id", "context_id", "task", "objectivity", "controversiality")]
+    + [("to_humans", pa.bool_())]
+)
+
+
+def select_seed(context: Context, fingerprint: str) -> dict[str, Any]:
+    """Write the table `seed`: the selected pairs in order of selection."""
+    workspace, config = context.workspace, context.config
+    pool = {row["pair_id"]: row["context_id"] for row in workspace.table("pool").rows(["pair_id", "context_id"])}
+    attributes = [row for row in workspace.table("attributes").rows() if row["pair_id"] in pool]
+    candidates = [{**row, "context_id": pool[row["pair_id"]]} for row in attributes]
+    if not candidates:
+        raise UserError(
+            "no pair is left in the pool after deduplication and decontamination; `goldsmith status` shows where they went"
+        )
+    chosen = round_robin(candidates, config.seed_selection.size, context.seed)
+    humans = human_part(chosen, config.gold.seed_budget)
+    for row in chosen:
+        row["to_humans"] = row["pair_id"] in humans
+    with workspace.writer("seed", step="seed", fingerprint=fingerprint) as out:
+        out.write_rows([{name: row[name] for name in SCHEMA.names} for row in chosen], SCHEMA)
+        out.counts = Counts(total=len(candidates), kept=len(chosen), dropped={"not-selected": len(candidates) - len(chosen)})
+    return {
+        "size": len(chosen),
+        "to_humans": len(humans),
+        "cells": len({cell(row) for row in chosen}),
+        "counts": out.counts.model_dump(),
+    }
+
+
+def cell(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the quota cell of a pair: task, objectivity, controversiality."""
+    return (row["task"], row["objectivity"], row["controversiality"])
+
+
+def round_robin(candidates: Sequence[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
+    """Return at most `size` candidates, one from each cell in turn; within a cell new contexts first, then by hash.
+
+    Objective cells of low controversiality lead each turn, as people are to see those first (spec 4, human protocol).
+    """
+    cells: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in candidates:
+        cells[cell(row)].append(row)
+    queues = [_new_contexts_first(cells[name], seed) for name in sorted(cells, key=_easy_first)]
+    chosen: list[dict[str, Any]] = []
+    while queues and len(chosen) < size:
+        for queue in queues:
+            if len(chosen) < size:
+                chosen.append(queue.pop())
+        queues = [queue for queue in queues if queue]
+    return chosen
+
+
+def human_part(chosen: Sequence[dict[str, Any]], budget: int) -> set[str]:
+    """Return the ids of the first `budget` pairs, at most one a context: gold is split by context, and wants many of them."""
+    picked: dict[str, str] = {}
+    for row in chosen:
+        if len(picked) < budget:
+            picked.setdefault(row["context_id"], row["pair_id"])
+    return set(picked.values())
+
+
+def _easy_first(name: tuple[str, str, str]) -> tuple[int, int, str]:
+    task, objectivity, controversiality = name
+    return (["factual", "opinion", "open-ended"].index(objectivity), ["low", "medium", "high"].index(controversiality), task)
+
+
+def _new_contexts_first(rows: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+    """Order for popping from the end: the first pair of each context, then the second of each, and so on."""
+    seen: dict[str, int] = defaultdict(int)
+    ranked = []
+    for row in sorted(rows, key=lambda row: (unit_interval(row["pair_id"], seed), row["pair_id"])):
+        ranked.append((seen[row["context_id"]], len(ranked), row))
+        seen[row["context_id"]] += 1
+    return [row for _, _, row in sorted(ranked, key=lambda item: item[:2], reverse=True)]

@@ -1,0 +1,93 @@
+"""Pool and gold pairs as points in the embedding space of `(context, attributes)` (spec 4.2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from goldsmith.curate.context import Context
+from goldsmith.retrieve.index import Index, Vectors, build_index
+from goldsmith.retrieve.text import pair_text
+from goldsmith.types import Attributes, Message
+
+
+def label_all(context: Context, fingerprint: str) -> dict[str, Any]:
+    """Write the table `attributes`: of the pool, and of pairs that recorded votes brought along."""
+    from goldsmith.attributes.run import label_attributes
+    from goldsmith.store import from_row
+    from goldsmith.store.pairs import pair_schema
+
+    names = pair_schema().names
+    rows = {row["pair_id"]: row for name in ("recorded_pairs", "pool") for row in context.workspace.table(name).rows(names)}
+    pairs = [from_row(rows[name]) for name in sorted(rows)]
+    found, facts = label_attributes(
+        pairs,
+        context.config.attributes,
+        context.llm,
+        context.embedder,
+        context.taxonomy,
+        context.seed,
+        lambda done, total: context.progress.update(done, total, "pairs"),
+    )
+    with context.workspace.writer("attributes", step="attributes", fingerprint=fingerprint) as out:
+        out.write_rows([item.model_dump() for item in found], ATTRIBUTE_SCHEMA)
+    return facts
+
+
+def read_attributes(context: Context) -> dict[str, Attributes]:
+    """Return the attributes of every pair by its id."""
+    found = {}
+    for row in context.workspace.table("attributes").rows():
+        desired = json.loads(row["desired"]) if row["desired"] else None
+        row = {**row, "desired": desired, "made_by": json.loads(row["made_by"]), "confidence": json.loads(row["confidence"])}
+        found[row["pair_id"]] = Attributes.model_validate(row)
+    return found
+
+
+class SimilarPairs:
+    """Vectors of pool and gold pairs, and the pool's index."""
+
+    def __init__(self, context: Context) -> None:
+        rows = context.workspace.table("pool").rows(["pair_id", "context_id", "context"])
+        self.pool_ids = [row["pair_id"] for row in rows]
+        self.pool_contexts = [row["context_id"] for row in rows]
+        more = context.workspace.table("recorded_pairs").rows(["pair_id", "context"])
+        contexts = {row["pair_id"]: row["context"] for row in [*rows, *more]}
+        ids = sorted(contexts)
+        attributes = read_attributes(context)
+        texts = [
+            pair_text([Message.model_validate(turn) for turn in json.loads(contexts[name])], attributes.get(name)) for name in ids
+        ]
+        embedded = context.embedder.embed(texts, lambda done, total: context.progress.update(done, total, "texts embedded"))
+        self.truncated = embedded.truncated
+        self._vectors = embedded.vectors
+        self._place = {name: place for place, name in enumerate(ids)}
+        self._context = context
+
+    @cached_property
+    def index(self) -> Index:
+        """The index over the pool, exact or approximate by the pool's size."""
+        return build_index(self.pool_ids, self.vectors_of(self.pool_ids), exact_below=self._context.config.retrieve.exact_below)
+
+    def vectors_of(self, pair_ids: Sequence[str]) -> Vectors:
+        """Return the vectors of pairs, float32 [N, D]."""
+        places = np.array([self._place[name] for name in pair_ids], dtype=np.intp)
+        return self._vectors[places]
+
+
+def _attribute_schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            (name, pa.string())
+            for name in ("pair_id", "task", "objectivity", "controversiality", "desired", "guideline", "made_by", "confidence")
+        ]
+    )
+
+
+ATTRIBUTE_SCHEMA = _attribute_schema()
