@@ -12,12 +12,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A8F98"
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY, SLATE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#8A8F98",
+    "#76818D",
+)
 
-WIDE_PX, NARROW_PX = 760, 350
+WIDE_PX, NARROW_PX = 820, 350
 """Total width of the two forms; the page shows the narrow one on small screens."""
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
+_PADDING = {"left": 24, "right": 14, "top": 10, "bottom": 4}
+"""Room for browsers whose font is wider than the one the drawing was measured with."""
+
 _STYLE = (
     "<style>svg{color:#20262e}@media (prefers-color-scheme: dark){svg{color:#e4e7eb}}@media print{svg{color:#20262e}}</style>"
 )
@@ -67,11 +79,14 @@ def _finish(chart: Any, is_narrow: bool) -> dict[str, Any]:
     }  # fmt: skip
     legend = {
         "labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": size, "titleFontSize": size, "orient": "top",
-        "direction": "horizontal", "columns": 1 if is_narrow else 4, "labelLimit": 320, "title": None, "symbolSize": 90,
+        "direction": "horizontal", "columns": 1 if is_narrow else 4, "columnPadding": 30, "labelLimit": 320, "title": None, "symbolSize": 90,
         "symbolStrokeWidth": 2,
     }  # fmt: skip
     spec: dict[str, Any] = chart.properties(
-        width=NARROW_PX if is_narrow else WIDE_PX, autosize={"type": "fit-x", "contains": "padding"}, background="transparent"
+        width=NARROW_PX if is_narrow else WIDE_PX,
+        autosize={"type": "fit-x", "contains": "padding"},
+        padding=_PADDING,
+        background="transparent",
     ).to_dict()
     spec["config"] = {"font": _FONT, "axis": axis, "legend": legend, "view": {"stroke": None}, "text": {"fontSize": size - 1}}
     return spec

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Picture, ordered, picture, rows_height
-from goldsmith.evaluate.report.data import ACTIONS, Batch, Coverage, Final, Gold, Histogram, Judges, Round, Stage2, Step
+from goldsmith.evaluate.report.data import ACTIONS, Batch, Coverage, Final, Gold, Judges, Round, Stage2, Step
+from goldsmith.evaluate.report.shapes import forest, marked_line, stacked
 from goldsmith.evaluate.statistics import Estimate
 
 MODEL_TITLES = {
@@ -28,7 +28,7 @@ _MODEL_COLOURS = {
     "gold_rm": PURPLE,
     "longer": GREY,
 }
-_MODEL_SHAPES = {"curated": "circle", "raw": "square", "best": "triangle-up", "best_rm": "triangle-up", "gold": "diamond", "gold_rm": "diamond", "longer": "stroke"}  # fmt: skip
+_MODEL_SHAPES = {"curated": "circle", "raw": "square", "best": "triangle-up", "best_rm": "triangle-up", "gold": "diamond", "gold_rm": "diamond", "longer": "cross"}  # fmt: skip
 _SPARE = [SKY, RED, "#F0E442", GREY]
 ACTION_TITLES = {"keep": "kept", "relabel": "relabelled", "flip": "turned round", "drop": "dropped"}
 _ACTION_COLOURS = {"keep": BLUE, "relabel": GREEN, "flip": ORANGE, "drop": GREY}
@@ -61,14 +61,14 @@ def accuracy_figure(final: Final | None) -> Picture | None:
             color=alt.Color("model:N", scale=alt.Scale(domain=titles, range=colours)),
         )
         scale = alt.Scale(zero=False, nice=True)
-        bars = base.mark_rule(strokeWidth=2.5, opacity=0.75).encode(
-            x=alt.X("low:Q", scale=scale, title="accuracy, %"), x2="high:Q"
+        bars = base.mark_rule(strokeWidth=2.5).encode(
+            x=alt.X("low:Q", scale=scale, title="accuracy, %", axis=alt.Axis(tickCount=5 if is_narrow else 9)), x2="high:Q"
         )
         dots = base.mark_point(size=75, filled=True, opacity=1).encode(
             x=alt.X("value:Q", scale=scale), shape=alt.Shape("model:N", scale=alt.Scale(domain=titles, range=shapes))
         )
         num_sets = len({row["set"] for row in rows})
-        return (bars + dots).properties(height=rows_height(num_sets, 14 * len(names) + 14))
+        return (marked_line(alt, 50.0) + bars + dots).properties(height=rows_height(num_sets, 14 * len(names) + 14))
 
     alternative = "; ".join(f"{row['set']}, {row['model']}: {row['value']:.1f} %" for row in rows)
     return picture(make, f"Accuracy of each model on each set. {alternative}.")
@@ -103,32 +103,11 @@ def difference_figure(final: Final | None) -> Picture | None:
     ]
     if not rows:
         return None
-    return _forest(
+    return forest(
         rows, "set", "curated minus raw, points of accuracy", 0.0,
         "Difference between the model trained on curated pairs and the one trained on the raw pool, with 95 % intervals. "
         + "; ".join(f"{row['set']}: {row['value']:+.1f} points ({row['low']:+.1f} to {row['high']:+.1f})" for row in rows) + ".",
     )  # fmt: skip
-
-
-def _forest(rows: list[dict[str, Any]], label: str, title: str, line: float, alternative: str) -> Picture:
-    """Points with intervals, one row each, and a dashed line at the value that matters."""
-
-    def make(alt: Any, is_narrow: bool) -> Any:
-        base = alt.Chart(alt.InlineData(rows)).encode(
-            y=alt.Y(f"{label}:N", sort=[row[label] for row in rows], title=None, axis=alt.Axis(grid=False)),
-            color=alt.condition("datum.all", alt.value(RED), alt.value(BLUE)),
-        )
-        scale = alt.Scale(zero=False, nice=True)
-        mark = (
-            alt.Chart(alt.InlineData([{"line": line}]))
-            .mark_rule(strokeDash=[5, 4], color="currentColor", opacity=0.7)
-            .encode(x="line:Q")
-        )
-        bars = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", scale=scale, title=title), x2="high:Q")
-        dots = base.mark_point(size=90, filled=True, opacity=1).encode(x=alt.X("value:Q", scale=scale))
-        return (mark + bars + dots).properties(height=rows_height(len(rows), 34))
-
-    return picture(make, alternative)
 
 
 def funnel_figure(steps: Sequence[Step]) -> Picture | None:
@@ -144,32 +123,9 @@ def funnel_figure(steps: Sequence[Step]) -> Picture | None:
         if value
     ]
     alternative = "; ".join(f"{name}: {v[0]:,} kept, {v[1]:,} dropped, {v[2]:,} failed" for name, v in numbers)
-    return _stacked(
+    return stacked(
         rows, "step", [s.name for s in steps], "fate", list(fates), [BLUE, ORANGE, RED], "pairs", f"Pairs by step. {alternative}."
     )
-
-
-def _stacked(
-    rows: list[dict[str, Any]], label: str, labels: list[str], part: str, parts: list[str], colours: list[str], title: str, alternative: str
-) -> Picture | None:  # fmt: skip
-    """Horizontal bars, stacked by a part; rows hold `pairs` and `order`."""
-    if not rows:
-        return None
-
-    def make(alt: Any, is_narrow: bool) -> Any:
-        return (
-            alt.Chart(alt.InlineData(rows))
-            .mark_bar(height=18)
-            .encode(
-                y=alt.Y(f"{label}:N", sort=labels, title=None, axis=alt.Axis(grid=False)),
-                x=alt.X("sum(pairs):Q", title=title, axis=alt.Axis(format="~s", tickCount=4 if is_narrow else 8)),
-                color=alt.Color(f"{part}:N", scale=alt.Scale(domain=parts, range=colours)),
-                order=alt.Order("order:Q"),
-            )
-            .properties(height=rows_height(len(labels), 30))
-        )
-
-    return picture(make, alternative)
 
 
 def coverage_figure(coverage: Coverage | None) -> Picture | None:
@@ -179,10 +135,13 @@ def coverage_figure(coverage: Coverage | None) -> Picture | None:
     tasks = top_tasks(_by_task(coverage))
     cells: dict[tuple[str, str], int] = {}
     for cell in coverage.cells:
-        key = (cell.task if cell.task in tasks else "all other tasks", f"{cell.objectivity}|{cell.controversiality}")
+        key = (
+            cell.task if cell.task in tasks else "all other tasks",
+            f"{cell.objectivity.removesuffix('-ended')}|{cell.controversiality}",
+        )
         cells[key] = cells.get(key, 0) + cell.num_pairs
     labels = tasks + (["all other tasks"] if any(task == "all other tasks" for task, _ in cells) else [])
-    kinds = [f"{o}|{c}" for o in ("factual", "opinion", "open-ended") for c in ("low", "medium", "high")]
+    kinds = [f"{o}|{c}" for o in ("factual", "opinion", "open") for c in ("low", "medium", "high")]
     rows = [{"task": task, "kind": kind, "pairs": num} for (task, kind), num in cells.items()]
 
     def make(alt: Any, is_narrow: bool) -> Any:
@@ -191,7 +150,8 @@ def coverage_figure(coverage: Coverage | None) -> Picture | None:
             x=alt.X(
                 "kind:N", sort=kinds, scale=alt.Scale(domain=kinds), title=None,
                 axis=alt.Axis(labelExpr="replace(datum.label, '|', ', ')" if is_narrow else "split(datum.label, '|')",
-                              labelAngle=-90 if is_narrow else 0, orient="top", domain=False, ticks=False, labelLimit=140),
+                              labelAngle=-90 if is_narrow else 0, orient="top", domain=False, ticks=False, labelLimit=140,
+                              labelFontSize=11, labelPadding=6 if is_narrow else 22),
             ),
         )  # fmt: skip
         cell = base.mark_rect(cornerRadius=2).encode(
@@ -238,7 +198,7 @@ def agreement_figure(gold: Gold | None) -> Picture | None:
     if not rows:
         return None
     told = "; ".join(f"{row['batch']}: {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for row in rows)
-    return _forest(
+    return forest(
         rows, "batch", "Krippendorff's alpha", gold.min_alpha, f"Agreement against the gate's {gold.min_alpha:g}. {told}."
     )
 
@@ -255,7 +215,7 @@ def judges_figure(judges: Judges | None) -> Picture | None:
     if not rows:
         return None
     told = "; ".join(f"{row['judge']}: {row['value']:.1f} % ({row['low']:.1f} to {row['high']:.1f} %)" for row in rows)
-    return _forest(rows, "judge", "agreement with people on gold, %", 50.0, f"Judges against chance (50 %). {told}.")
+    return forest(rows, "judge", "agreement with gold, %", 50.0, f"Judges against chance (50 %). {told}.")
 
 
 def rounds_figure(rounds: Sequence[Round], best: int | None) -> Picture | None:
@@ -269,7 +229,7 @@ def rounds_figure(rounds: Sequence[Round], best: int | None) -> Picture | None:
     if not rows:
         return None
     told = "; ".join(f"{row['round']}: {row['value']:.1f} % ({row['low']:.1f} to {row['high']:.1f} %)" for row in rows)
-    return _forest(
+    return forest(
         rows, "round", "accuracy on gold validation, %", 50.0, f"Accuracy on gold by round; the line is chance. {told}."
     )
 
@@ -284,50 +244,9 @@ def silver_figure(rounds: Sequence[Round]) -> Picture | None:
         for origin, num in item.silver_by_origin.items()
     ]
     told = "; ".join(f"{row['round']}, {row['origin']}: {row['pairs']:,}" for row in rows)
-    return _stacked(
+    return stacked(
         rows, "round", ordered([f"round {item.round}" for item in rounds]), "origin", origins, list(palette.values()), "silver pairs", f"Silver by round and origin of the label. {told}."
     )  # fmt: skip
-
-
-def histogram_figure(histogram: Histogram | None, title: str) -> Picture | None:
-    """How sure the model is of the labels, by series."""
-    if histogram is None or not histogram.total:
-        return None
-    names = list(histogram.series)
-    colours = [{"right": BLUE, "wrong": ORANGE, "reversed on purpose": ORANGE}.get(name, BLUE) for name in names]
-    rows = [
-        {"start": low, "end": high, "series": name, "order": place, "pairs": num}
-        for place, name in enumerate(names)
-        for low, high, num in zip(histogram.edges, histogram.edges[1:], histogram.series[name], strict=False)
-    ]
-
-    def make(alt: Any, is_narrow: bool) -> Any:
-        legend = alt.Legend() if len(names) > 1 else None
-        bars = (
-            alt.Chart(alt.InlineData(rows))
-            .mark_bar(binSpacing=1)
-            .encode(
-                x=alt.X("start:Q", bin="binned", title="p of the label", scale=alt.Scale(domain=[0, 1])),
-                x2="end:Q",
-                y=alt.Y("pairs:Q", stack="zero", title=title, axis=alt.Axis(format="~s", tickCount=5)),
-                color=alt.Color("series:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
-                order=alt.Order("order:Q"),
-            )
-        )
-        line = (
-            alt.Chart(alt.InlineData([{"x": 0.5}]))
-            .mark_rule(strokeDash=[5, 4], color="currentColor", opacity=0.7)
-            .encode(x="x:Q")
-        )
-        return (bars + line).properties(height=200)
-
-    below = sum(
-        num for counts in histogram.series.values() for low, num in zip(histogram.edges, counts, strict=False) if low < 0.5
-    )
-    totals = ", ".join(f"{name} {sum(counts):,}" for name, counts in histogram.series.items())
-    return picture(
-        make, f"Histogram of p, {title}: {histogram.total:,} ({totals}); {say.percent(below / histogram.total)} below 0.5."
-    )
 
 
 def decisions_figure(stage2: Stage2 | None) -> Picture | None:
@@ -348,26 +267,4 @@ def decisions_figure(stage2: Stage2 | None) -> Picture | None:
     ]
     told = "; ".join(f"{ACTION_TITLES.get(action, action)} {num:,}" for action, num in stage2.by_action.items())
     titles, colours = [ACTION_TITLES[action] for action in ACTIONS], [_ACTION_COLOURS[action] for action in ACTIONS]
-    return _stacked(rows, "task", list(shown), "action", titles, colours, "pool pairs", f"Decisions by task. Over all: {told}.")
-
-
-def time_figure(seconds: dict[str, float]) -> Picture | None:
-    """Time by stage."""
-    if not seconds:
-        return None
-    rows = [{"stage": stage, "part": "time", "order": 0, "pairs": value} for stage, value in seconds.items()]
-
-    def make(alt: Any, is_narrow: bool) -> Any:
-        return (
-            alt.Chart(alt.InlineData(rows))
-            .mark_bar(height=16, color=SKY)
-            .encode(
-                y=alt.Y("stage:N", sort=list(seconds), title=None, axis=alt.Axis(grid=False)),
-                x=alt.X("pairs:Q", title="seconds", axis=alt.Axis(format="~s", tickCount=5)),
-            )
-            .properties(height=rows_height(len(rows), 26))
-        )
-
-    return picture(
-        make, "Time by stage. " + "; ".join(f"{stage}: {say.duration(value)}" for stage, value in seconds.items()) + "."
-    )
+    return stacked(rows, "task", list(shown), "action", titles, colours, "pool pairs", f"Decisions by task. Over all: {told}.")

@@ -6,11 +6,12 @@ Jinja2 escapes all output (autoescape); before that, `clean` makes visible whate
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from goldsmith.evaluate.report import figures
+from goldsmith.evaluate.report import figures, shapes
 from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.advice import missing_stages
 from goldsmith.evaluate.report.charts import Picture
@@ -20,6 +21,8 @@ from goldsmith.store import atomic
 
 HTML_NAME, JSON_NAME = "report.html", "report.json"
 _HERE = Path(__file__).parent
+_UNIT = re.compile(r"([0-9]) (%|points?\b|pairs?\b|prompts?\b)")
+"""A number and its unit, which no line break should part."""
 
 
 def write_report(data: ReportData, out_dir: Path) -> Path:
@@ -63,7 +66,7 @@ def _environment() -> Any:
     )  # fmt: skip
     for function in (
         say.percent, say.points, say.span, say.span_points, say.alpha_span, say.decimal, say.count, say.duration, say.share_of,
-        say.plural, figures.model_title, _tone_title,
+        say.plural, figures.model_title, _tone_title, _prose,
     ):  # fmt: skip
         environment.filters[function.__name__.lstrip("_")] = function
     environment.globals["action_titles"] = figures.ACTION_TITLES
@@ -82,10 +85,10 @@ def _pictures(data: ReportData) -> dict[str, Picture | None]:
         "judges": figures.judges_figure(data.judges),
         "rounds": figures.rounds_figure(data.rounds, data.best_round),
         "silver": figures.silver_figure(data.rounds),
-        "gold_margins": figures.histogram_figure(margins.gold if margins else None, "gold pairs"),
-        "pool_margins": figures.histogram_figure(margins.pool if margins else None, "pool pairs"),
+        "gold_margins": shapes.histogram_figure(margins.gold if margins else None, "gold pairs"),
+        "pool_margins": shapes.histogram_figure(margins.pool if margins else None, "pool pairs"),
         "decisions": figures.decisions_figure(data.stage2),
-        "time": figures.time_figure(data.cost.seconds),
+        "time": shapes.time_figure(data.cost.seconds),
     }
 
 
@@ -95,7 +98,7 @@ def _tiles(data: ReportData) -> list[tuple[str, str, str, str]]:
     if data.funnel:
         tiles.append((say.count(data.funnel[0].total), "pairs came in", f"{say.count(_pool_size(data))} in the pool", "funnel"))
     if data.gold is not None and data.gold.num_pairs:
-        tiles.append((say.count(data.gold.num_pairs), "gold pairs", "judged by people" + _gold_note(data), "gold"))
+        tiles.append((say.count(data.gold.num_pairs), "gold pairs", "judged by annotators" + _gold_note(data), "gold"))
     if data.stage2 is not None and data.stage2.by_action:
         left = sum(num for action, num in data.stage2.by_action.items() if action != "drop")
         turned = data.stage2.by_action.get("flip", 0)
@@ -106,7 +109,8 @@ def _tiles(data: ReportData) -> list[tuple[str, str, str, str]]:
             tiles.append((say.percent(curated.value), "right on held-out pairs", say.span(curated.low, curated.high), "final"))
         if difference is not None and difference.value is not None:
             interval = say.span_points(difference.low, difference.high)
-            tiles.append((say.points(difference.value), "against the raw pool", interval, "final"))
+            gain = say.points(difference.value).removesuffix(" points")
+            tiles.append((gain, "points against the raw pool", interval, "final"))
     return tiles
 
 
@@ -121,6 +125,14 @@ def _gold_note(data: ReportData) -> str:
 
 def _tone_title(tone: str) -> str:
     return {"alert": "Attention", "simulated": "Simulated", "result": "Result", "limit": "Limits"}.get(tone, "")
+
+
+def _prose(text: str) -> Any:
+    """Return cleaned, escaped text in which what stands between backticks is set as code."""
+    from markupsafe import Markup, escape
+
+    parts = [escape(part) for part in _UNIT.sub("\\1\u00a0\\2", say.clean(text)).split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def _readable(created: str) -> str:

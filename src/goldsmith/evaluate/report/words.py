@@ -61,7 +61,7 @@ def _judges(judges: Judges) -> list[Paragraph]:
     if not judges.tests:
         return []
     tested = [
-        f"{test.model} agreed with people on {say.percent(test.accuracy)} of {say.plural(test.num_pairs, 'pair')}"
+        f"{test.model} agreed with gold on {say.percent(test.accuracy)} of {say.plural(test.num_pairs, 'pair')}"
         f" (95 % interval {say.span(test.low, test.high)})"
         for test in judges.tests
     ]
@@ -187,26 +187,28 @@ def _noise(noise: KnownNoise | None) -> str:
 
 
 def _gold(gold: Gold) -> list[Paragraph]:
-    """How far people agree, and what the gate made of it."""
+    """How far annotators agree, and what the gate made of it."""
     paragraphs = []
     if gold.alpha_first is not None and gold.alpha_first.alpha is not None:
         paragraphs.append(Paragraph(tone=_gate_tone(gold.alpha_first), text=_alpha(gold.alpha_first, gold.min_alpha)))
-    for outcome, note in (("fail", "failed"), ("undecided", "left undecided by")):
-        names = [batch for batch in gold.batches if batch.outcome == outcome]
-        if len(gold.batches) > 1 and names:
-            out = sum(batch.enforced for batch in names)
-            fate = (
-                f"{out} of them stayed out of gold"
-                if out
-                else "they are in gold all the same, because the gate is not enforced here"
-            )
-            text = f"{len(names)} of {len(gold.batches)} batches of votes {note} the gate; {fate}."
-            paragraphs.append(Paragraph(tone="limit", text=text))
+    if len(gold.batches) > 1:
+        paragraphs += _batches(gold.batches)
     if gold.alpha_first is not None and gold.alpha_retest is None:
         paragraphs.append(
-            Paragraph(tone="limit", text="No pair was judged twice, so how far people agree with themselves is not known.")
+            Paragraph(tone="limit", text="No pair was judged twice, so how far annotators agree with themselves is not known.")
         )
     return paragraphs
+
+
+def _batches(batches: list[Batch]) -> list[Paragraph]:
+    """How many batches the gate did not pass, and where they went."""
+    failed, undecided = (sum(batch.outcome == outcome for batch in batches) for outcome in ("fail", "undecided"))
+    if not failed + undecided:
+        return []
+    counted = [f"{number} {verb}" for number, verb in ((failed, "failed the gate"), (undecided, "stayed undecided")) if number]
+    out = sum(batch.enforced and batch.outcome != "pass" for batch in batches)
+    fate = f"{out} of them stayed out of gold" if out else "they are in gold all the same, because the gate only reports here"
+    return [Paragraph(tone="limit", text=f"Of {len(batches)} batches of votes {say.enumerate_words(counted)}; {fate}.")]
 
 
 def _gate_tone(batch: Batch) -> Literal["plain", "limit"]:
@@ -217,15 +219,15 @@ def _alpha(batch: Batch, minimum: float) -> str:
     """One sentence on the agreement of the first round."""
     figure = f"Krippendorff's alpha {say.decimal(batch.alpha)} (95 % interval {say.alpha_span(batch.low, batch.high)})"
     if batch.outcome == "pass":
-        return f"People agree on gold as the gate asks: {figure}, above {minimum:g}."
+        return f"The annotators agree as the gate asks: {figure}, above {minimum:g}."
     if batch.outcome == "undecided":
-        start = f"Whether people agree well enough is undecided: {figure}, and the interval holds the gate's {minimum:g}."
+        start = f"Whether the annotators agree well enough is undecided: {figure}, and the interval holds the gate's {minimum:g}."
     else:
-        start = f"People agree less than the gate asks: {figure}, below {minimum:g}."
+        start = f"The annotators agree less than the gate asks: {figure}, below {minimum:g}."
     end = (
         "Such votes stay out of gold."
         if batch.enforced
-        else "The gate only reports here: these votes are gold all the same, and no accuracy on gold can be better than its labels."
+        else "The gate only reports here: these votes are gold all the same, so every figure measured on gold carries their errors."
     )
     return f"{start} {end}"
 
