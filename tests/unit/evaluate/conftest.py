@@ -57,7 +57,7 @@ def set_result(name: str, curated: float, raw: float, longer: float, half: float
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sample() -> ReportData:
     return full_report()
 
