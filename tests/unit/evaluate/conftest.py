@@ -47,8 +47,8 @@ def set_result(name: str, curated: float, raw: float, longer: float, half: float
     models = {
         "curated": estimate(curated, half, pairs, contexts, 2),
         "raw": estimate(raw, half, pairs, contexts),
-        "best": estimate(curated - 0.03, half, pairs, contexts),
-        "gold": estimate(raw - 0.02, half, pairs, contexts),
+        "best RM": estimate(curated - 0.03, half, pairs, contexts),
+        "gold RM": estimate(raw - 0.02, half, pairs, contexts),
     }
     return SetResult(
         name=name, models=models, longer=estimate(longer, half, pairs, contexts),
@@ -134,8 +134,8 @@ def full_report() -> ReportData:
                 set_result("gold audit", 0.74, 0.71, 0.61, 0.16, 31, 28),
             ],
             pooled_difference=estimate(0.024, 0.017, 2046, 1348),
-            pooled={"curated": estimate(0.642, 0.02, 2046, 1348), "raw": estimate(0.618, 0.02, 2046, 1348), "best": estimate(0.612, 0.02, 2046, 1348),
-                    "gold": estimate(0.6, 0.02, 2046, 1348), "longer": estimate(0.575, 0.02, 2046, 1348)},
+            pooled={"curated": estimate(0.642, 0.02, 2046, 1348), "raw": estimate(0.618, 0.02, 2046, 1348), "best RM": estimate(0.612, 0.02, 2046, 1348),
+                    "gold RM": estimate(0.6, 0.02, 2046, 1348), "longer": estimate(0.575, 0.02, 2046, 1348)},
         ),
         cost=Cost(
             usage={"calls": 148, "cached": 22, "failed": 2, "unknown": 1, "prompt_tokens": 118_203, "completion_tokens": 9_411, "cost": 0.0},

@@ -91,15 +91,21 @@ class JudgeRow(Part):
 
     model: str
     num_pairs: int = 0
+    num_decided: int | None = None
     num_correct: int | None = None
     accuracy: float | None = None
     low: float | None = None
     high: float | None = None
+    human_ties: int | None = None
     ties: int | None = None
     abstained: int | None = None
     failed: int | None = None
     position_first_share: float | None = None
     """Share of decided verdicts for the candidate shown first; 0.5 is fair."""
+    position_low: float | None = None
+    position_high: float | None = None
+    verdict_failures: dict[str, int] = Field(default_factory=dict)
+    """Failed samples by kind."""
     kappa: float | None = None
     """Cohen's kappa with the human label."""
     beats_chance: bool = False
@@ -136,6 +142,8 @@ class Round(Part):
     num_validation: int | None = None
     accuracy_train: float | None = None
     """Accuracy on gold's train part, which this round's model did not train on."""
+    accuracy_then: float | None = None
+    """Accuracy on the gold validation of its time; `accuracy_validation` is on today's, refitted, so that rounds compare."""
     retrieved: int | None = None
     to_humans: int | None = None
     to_llm: int | None = None
@@ -196,6 +204,9 @@ class Stage2(Part):
 
     by_action: dict[str, int] = Field(default_factory=dict)
     by_rule: dict[str, int] = Field(default_factory=dict)
+    by_reason: dict[str, int] = Field(default_factory=dict)
+    num_curated: int | None = None
+    """Pairs of the curated set: what was decided to stay and gold train, without the prompts of gold validation and audit."""
     by_task: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Task to action to pairs."""
     known_noise: KnownNoise | None = None
@@ -215,15 +226,19 @@ class SetResult(Part):
     difference: Estimate | None = None
     """Curated minus raw, paired."""
     above_longer: Estimate | None = None
-    """Curated minus "longer wins", paired."""
+    """The main model minus "longer wins", paired."""
     missing: dict[str, int] = Field(default_factory=dict)
     """Model to pairs it could not score; they are in no accuracy."""
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Pairs of the set's file that were never scored, by reason (ties, bad rows)."""
 
 
 class Final(Part):
     """What the models are worth on pairs they never saw."""
 
     sets: list[SetResult]
+    main: str = "curated"
+    """The model a user takes away: `final` where the comparison used a quicker method, else `curated`."""
     pooled_difference: Estimate | None = None
     """Curated minus raw over the pairs of all sets."""
     pooled: dict[str, Estimate] = Field(default_factory=dict)

@@ -13,23 +13,15 @@ from goldsmith.evaluate.statistics import Estimate
 MODEL_TITLES = {
     "curated": "trained on curated pairs",
     "raw": "trained on the raw pool",
-    "best": "best RM of stage 1",
-    "best_rm": "best RM of stage 1",
-    "gold": "gold RM",
-    "gold_rm": "gold RM",
+    "final": "final model",
+    "best RM": "best RM of stage 1",
     "longer": "the longer reply wins",
 }
-_MODEL_COLOURS = {
-    "curated": BLUE,
-    "raw": ORANGE,
-    "best": GREEN,
-    "best_rm": GREEN,
-    "gold": PURPLE,
-    "gold_rm": PURPLE,
-    "longer": GREY,
-}
-_MODEL_SHAPES = {"curated": "circle", "raw": "square", "best": "triangle-up", "best_rm": "triangle-up", "gold": "diamond", "gold_rm": "diamond", "longer": "cross"}  # fmt: skip
-_SPARE = [SKY, RED, "#F0E442", GREY]
+_MODEL_COLOURS = {"final": RED, "curated": BLUE, "raw": ORANGE, "best RM": GREEN, "gold RM": PURPLE, "longer": GREY}
+_MODEL_SHAPES = {
+    "final": "triangle-right", "curated": "circle", "raw": "square", "best RM": "triangle-up", "gold RM": "diamond", "longer": "cross",
+}  # fmt: skip
+_SPARE = [SKY, "#F0E442", GREY]
 ACTION_TITLES = {"keep": "kept", "relabel": "relabelled", "flip": "turned round", "drop": "dropped"}
 _ACTION_COLOURS = {"keep": BLUE, "relabel": GREEN, "flip": ORANGE, "drop": GREY}
 MAX_TASKS = 18
@@ -76,7 +68,7 @@ def accuracy_figure(final: Final | None) -> Picture | None:
 
 def _accuracy_rows(name: str, models: dict[str, Estimate]) -> list[dict[str, Any]]:
     """Chart rows, in percent; a model without a value has none."""
-    order = {"curated": 0, "raw": 1, "longer": 9}
+    order = {"final": -1, "curated": 0, "raw": 1, "longer": 9}
     return [
         {"set": name, "key": key, "model": model_title(key), **_interval_row(estimate)}
         for key, estimate in sorted(models.items(), key=lambda item: (order.get(item[0], 5), item[0]))

@@ -9,7 +9,7 @@ from goldsmith.evaluate.report.data import Final, SetResult
 from goldsmith.evaluate.statistics import Estimate, accuracy, paired_difference
 
 Outcome = dict[str, Any]
-CURATED, RAW, LONGER = "curated", "raw", "longer"
+CURATED, RAW, FINAL, LONGER = "curated", "raw", "final", "longer"
 
 
 def final_results(rows: Iterable[Outcome], *, seed: int, resamples: int = 2000) -> Final | None:
@@ -27,24 +27,25 @@ def final_results(rows: Iterable[Outcome], *, seed: int, resamples: int = 2000) 
         sets.setdefault(row["set"], {}).setdefault(row["model"], {})[f"{row['set']}\n{row['pair_id']}"] = row
     if not sets:
         return None
-    results = [_set_result(name, models, seed=seed, resamples=resamples) for name, models in sets.items()]
+    main = FINAL if any(FINAL in models for models in sets.values()) else CURATED
+    results = [_set_result(name, models, main, seed=seed, resamples=resamples) for name, models in sets.items()]
     merged: dict[str, dict[str, Outcome]] = {}
     for models in sets.values():
         for model, outcomes in models.items():
             merged.setdefault(model, {}).update(outcomes)
     pooled = {name: _accuracy(_scored(outcomes), seed, resamples) for name, outcomes in merged.items()}
     pooled[LONGER] = _longer(merged, seed, resamples)
-    return Final(sets=results, pooled_difference=_difference(merged, seed, resamples), pooled=pooled)
+    return Final(sets=results, main=main, pooled_difference=_difference(merged, seed, resamples), pooled=pooled)
 
 
-def _set_result(name: str, models: dict[str, dict[str, Outcome]], *, seed: int, resamples: int) -> SetResult:
+def _set_result(name: str, models: dict[str, dict[str, Outcome]], main: str, *, seed: int, resamples: int) -> SetResult:
     missing = {model: len(outcomes) - len(_scored(outcomes)) for model, outcomes in models.items()}
     return SetResult(
         name=name,
         models={model: _accuracy(_scored(outcomes), seed, resamples) for model, outcomes in models.items()},
         longer=_longer(models, seed, resamples),
         difference=_difference(models, seed, resamples),
-        above_longer=_above_longer(models, seed, resamples),
+        above_longer=_above_longer(models.get(main, {}), seed, resamples),
         missing={model: number for model, number in missing.items() if number},
     )
 
@@ -87,9 +88,9 @@ def _difference(models: dict[str, dict[str, Outcome]], seed: int, resamples: int
     return paired_difference(one, other, contexts, seed=seed, resamples=resamples)
 
 
-def _above_longer(models: dict[str, dict[str, Outcome]], seed: int, resamples: int) -> Estimate | None:
-    """Curated minus "longer wins" on the pairs the curated model scored."""
-    rows = [row for row in _scored(models.get(CURATED, {})).values() if row.get("longer_correct") is not None]
+def _above_longer(outcomes: dict[str, Outcome], seed: int, resamples: int) -> Estimate | None:
+    """A model minus "longer wins" on the pairs it scored; None when it scored none."""
+    rows = [row for row in _scored(outcomes).values() if row.get("longer_correct") is not None]
     if not rows:
         return None
     right, longer = [_right(row) for row in rows], [float(row["longer_correct"]) for row in rows]

@@ -30,6 +30,7 @@ from goldsmith.evaluate.report.data import (
     Part,
     ReportData,
     Round,
+    SetResult,
     Stage2,
     Step,
 )
@@ -41,8 +42,9 @@ from goldsmith.version import code_version
 P = TypeVar("P", bound=Part)
 Facts = dict[str, Any]
 
-_STEP_FACTS = ("pool", "attributes", "gold", "stage2")
-_STEP_NAMES = {"attributes": "attributes", "gold": "gold", "stage2": "stage 2"}
+_STEP_FACTS = ("ingest", "pool", "attributes", "seed", "gold", "stage2")
+_STEP_NAMES = {"ingest": "read", "attributes": "attributes", "seed": "seed (a selection)", "gold": "gold", "stage2": "stage 2"}
+_MEASURED = ("accuracy_validation", "low", "high", "num_validation", "accuracy_train")
 
 
 def gather(workspace: Workspace, run_dir: Path) -> ReportData:
@@ -61,8 +63,8 @@ def gather(workspace: Workspace, run_dir: Path) -> ReportData:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         version=code_version(),
         seed=workspace.seed,
-        machine=_machine(),
-        runtime_s=seconds.pop("total", None) or (sum(seconds.values()) if seconds else None),
+        machine=_machine(run_dir),
+        runtime_s=_runtime(run_dir, seconds),
         simulated=list(config.simulated),
         funnel=reader.funnel(),
         coverage=tables.coverage(workspace),
@@ -128,8 +130,6 @@ class _Reader:
         if not by_split and tables.has_rows(table):
             by_split = {key[0]: num for key, num in tables.count_by(table, ["split"]).items()}
             by_how = {key[0]: num for key, num in tables.count_by(table, ["how"]).items()}
-        dropped = self.workspace.table("gold_dropped")
-        reasons = {key[0]: num for key, num in tables.count_by(dropped, ["reason"]).items()} if tables.has_rows(dropped) else {}
         return Gold(
             by_split=by_split,
             by_how=by_how,
@@ -139,7 +139,7 @@ class _Reader:
             min_alpha=config.gold.min_alpha,
             disputes=facts.get("disputes"),
             discards=facts.get("discards"),
-            dropped=reasons,
+            dropped=tables.gold_dropped(self.workspace),
         )
 
     def _alpha(self, name: str, row: Facts | None, batches: list[Batch], config: GoldsmithConfig) -> Batch | None:
@@ -166,9 +166,15 @@ class _Reader:
         return Judges(tests=[row for row in rows if row is not None], reason=str(facts.get("reason") or ""))
 
     def rounds(self) -> list[Round]:
-        """Every `round_<r>.json`, in order."""
+        """Every `round_<r>.json`, in order; accuracies on today's gold where the choice of the best round measured them."""
         numbers = sorted(int(name[6:]) for name in self.facts if name.startswith("round_") and name[6:].isdigit())
-        rows = [self._part(Round, {"round": r, **self.facts[f"round_{r}"]}, f"facts/round_{r}.json") for r in numbers]
+        again = {row.get("round"): row for row in self.facts.get("best", {}).get("rounds", []) if isinstance(row, dict)}
+        rows = []
+        for r in numbers:
+            then = self.facts[f"round_{r}"]
+            now = {name: again[r].get(name) for name in _MEASURED} if r in again else {}
+            row = {"round": r, **then, **now, "accuracy_then": then.get("accuracy_validation") if now else None}
+            rows.append(self._part(Round, row, f"facts/round_{r}.json"))
         return [row for row in rows if row is not None]
 
     def best_round(self) -> int | None:
@@ -221,11 +227,17 @@ class _Reader:
         return Stage2(
             by_action=by_action,
             by_rule=by_rule,
+            by_reason=facts.get("by_reason", {}),
+            num_curated=self._num_curated(),
             by_task=tables.actions_by_task(self.workspace),
             known_noise=tables.known_noise(self.workspace)[0],
-            gold_rm=_gold_rm(facts.get("gold_rm") or {}),
+            gold_rm=_gold_rm(self.facts.get("scores", {}).get("gold_rm") or facts.get("gold_rm") or {}),
             examples=tables.examples(self.workspace),
         )
+
+    def _num_curated(self) -> int | None:
+        table = self.workspace.table("curated")
+        return table.num_rows if table.exists else None
 
     def final(self, config: GoldsmithConfig) -> Final | None:
         """The evaluation table, as accuracies."""
@@ -236,10 +248,17 @@ class _Reader:
         present = tables.columns_of(table)
         try:
             rows = table.rows([name for name in wanted if name in present])
-            return final_results(rows, seed=config.seed, resamples=config.evaluate.bootstrap)
+            result = final_results(rows, seed=config.seed, resamples=config.evaluate.bootstrap)
         except (StoreError, KeyError) as error:
             self.notes.append(f"table evaluation: {error}")
             return None
+        return None if result is None else result.model_copy(update={"sets": [self._with_left_out(item) for item in result.sets]})
+
+    def _with_left_out(self, item: SetResult) -> SetResult:
+        """The set with what its file held but nobody scored."""
+        counts = self.facts.get("evaluation_sets", {}).get("sets", {}).get(item.name) or {}
+        left_out = {**counts.get("dropped", {}), **counts.get("failed", {})}
+        return self._part(SetResult, {**dict(item), "left_out": left_out}, f"facts/evaluation_sets.json, {item.name}") or item
 
     def _part(self, kind: type[P], row: Any, where: str) -> P | None:
         """A part of the report from a row of facts; fields it does not know are left out, a bad one becomes a note."""
@@ -292,13 +311,17 @@ def _numbers(row: Facts) -> dict[str, int | float]:
     return {str(k): v for k, v in row.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
 
-def _machine() -> str:
-    """The processor and memory the report was written on."""
-    names = [line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
-    memory = [int(line.split()[1]) / 2**20 for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal")]
-    cpu = names[0] if names else platform.processor() or platform.machine()
-    return f"{cpu}, {os.cpu_count()} cores" + (f", {memory[0]:.0f} GiB" if memory else "")
+def _machine(run_dir: Path) -> str:
+    """The machine of the run as its manifest says; without one, this machine."""
+    try:
+        return str(json.loads((run_dir / "manifest.json").read_text(encoding="utf-8"))["machine"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+def _runtime(run_dir: Path, seconds: dict[str, float]) -> float | None:
+    """The seconds of all attempts of the run; the stages' sum where they were not kept; None when neither is known."""
+    try:
+        return float(sum(json.loads((run_dir / "attempts.json").read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError):
+        return sum(seconds.values()) if seconds else None

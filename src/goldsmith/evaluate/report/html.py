@@ -100,11 +100,12 @@ def _tiles(data: ReportData) -> list[tuple[str, str, str, str]]:
     if data.gold is not None and data.gold.num_pairs:
         tiles.append((say.count(data.gold.num_pairs), "gold pairs", "judged by annotators" + _gold_note(data), "gold"))
     if data.stage2 is not None and data.stage2.by_action:
-        left = sum(num for action, num in data.stage2.by_action.items() if action != "drop")
+        decided = sum(num for action, num in data.stage2.by_action.items() if action != "drop")
+        left = decided if data.stage2.num_curated is None else data.stage2.num_curated
         turned = data.stage2.by_action.get("flip", 0)
         tiles.append((say.count(left), "curated pairs", f"{say.count(turned)} turned round", "stage2"))
     if data.final is not None:
-        curated, difference = data.final.pooled.get("curated"), data.final.pooled_difference
+        curated, difference = data.final.pooled.get(data.final.main), data.final.pooled_difference
         if curated is not None and curated.value is not None:
             tiles.append((say.percent(curated.value), "right on held-out pairs", say.span(curated.low, curated.high), "final"))
         if difference is not None and difference.value is not None:

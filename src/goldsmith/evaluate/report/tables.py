@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -49,6 +50,17 @@ def coverage(workspace: Workspace) -> Coverage | None:
     ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
     cells = [CoverageCell(task=t, objectivity=o, controversiality=c, num_pairs=num) for (t, o, c), num in ordered]
     return Coverage(cells=cells, num_pairs=sum(totals.values()), num_tasks=len({task for task, _, _ in totals}))
+
+
+def gold_dropped(workspace: Workspace) -> dict[str, int]:
+    """Voted pairs that are not gold, by reason: from `gold_dropped`, or from the rounds' own tables before gold is closed."""
+    tables = [table for table in workspace.tables() if re.fullmatch(r"gold_dropped_[0-9]+", table.name)]
+    whole = workspace.table("gold_dropped")
+    reasons: Counter[str] = Counter()
+    for table in [whole] if whole.exists else tables:
+        for (reason,), number in count_by(table, ["reason"]).items():
+            reasons[reason] += number
+    return dict(reasons)
 
 
 def actions_by_task(workspace: Workspace) -> dict[str, dict[str, int]]:

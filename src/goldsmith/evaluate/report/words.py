@@ -10,7 +10,19 @@ from typing import Literal
 
 from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.advice import advice
-from goldsmith.evaluate.report.data import Batch, Final, Gold, Judges, KnownNoise, Paragraph, ReportData, Round, SetResult, Stage2
+from goldsmith.evaluate.report.data import (
+    Batch,
+    Final,
+    Gold,
+    JudgeRow,
+    Judges,
+    KnownNoise,
+    Paragraph,
+    ReportData,
+    Round,
+    Stage2,
+)
+from goldsmith.evaluate.report.result import result_words
 
 FEW_CONTEXTS = 100
 """Prompts below which a set is called small."""
@@ -20,7 +32,7 @@ FEW_GOLD = 100
 """Gold pairs below which gold is called small."""
 
 NO_JUDGE = (
-    "No LLM judge beat chance on gold validation, so none of their verdicts were used: the silver pairs keep their original "
+    "No LLM judge beat chance on gold (train and validation), so none of their verdicts were used: the silver pairs keep their original "
     "labels, and stage 2 ran on the gold RM and the best RM alone."
 )
 
@@ -28,7 +40,7 @@ NO_JUDGE = (
 def write_words(data: ReportData) -> list[Paragraph]:
     """Return the paragraphs of the first part, in the order they are read."""
     paragraphs = _opening(data)
-    paragraphs += _result(data)
+    paragraphs += result_words(data.final)
     if data.stage2 is not None:
         paragraphs += _stage2(data.stage2)
     if data.gold is not None:
@@ -59,9 +71,12 @@ def _opening(data: ReportData) -> list[Paragraph]:
 def _judges(judges: Judges) -> list[Paragraph]:
     """What the judges' tests showed."""
     if not judges.tests:
-        return []
+        text = (
+            "No LLM judge was configured: silver keeps its original labels, and stage 2 ran on the gold RM and the best RM alone."
+        )
+        return [Paragraph(tone="plain", text=text)]
     tested = [
-        f"{test.model} agreed with gold on {say.percent(test.accuracy)} of {say.plural(test.num_pairs, 'pair')}"
+        f"{test.model} agreed with gold on {say.percent(test.accuracy)} of {say.plural(_decided(test), 'pair')}"
         f" (95 % interval {say.span(test.low, test.high)})"
         for test in judges.tests
     ]
@@ -80,78 +95,9 @@ def _judges(judges: Judges) -> list[Paragraph]:
     return [Paragraph(tone="plain", text=f"Judges tested on gold: {shown}{aside}")]
 
 
-def _result(data: ReportData) -> list[Paragraph]:
-    """Curated against raw, then against the longer reply."""
-    if data.final is None or not data.final.sets:
-        return [Paragraph(tone="result", text="The final models have not been evaluated yet, so this report shows no result.")]
-    return [Paragraph(tone="result", text=_gain(data.final)), *_longer(data.final.sets)]
-
-
-def _gain(final: Final) -> str:
-    """The sentence that the whole run was made for."""
-    difference = final.pooled_difference
-    if difference is None or difference.value is None:
-        return "No rival was trained on the raw pool, so this run cannot say whether curation helped."
-    num_sets = sum(result.difference is not None and result.difference.value is not None for result in final.sets)
-    curated, raw = final.pooled.get("curated"), final.pooled.get("raw")
-    where = f"{say.plural(difference.num_pairs, 'held-out pair')} of {say.plural(num_sets, 'set')}"
-    how = f"{say.points(difference.value)} (95 % interval {say.span_points(difference.low, difference.high)})"
-    scores = ""
-    if curated is not None and raw is not None:
-        scores = f"trained on curated pairs, the model ranks {say.percent(curated.value)} of {where} as labelled; trained on the raw pool, {say.percent(raw.value)}"
-    scores = scores or f"on {where}"
-    if not difference.excludes_zero:
-        gain = f"No gain from curation is shown: {scores}. The difference is {how}, and "
-        return (
-            gain
-            + ("the interval includes 0." if difference.low is not None else "no interval can be given for it.")
-            + _by_set(final.sets)
-        )
-    verb = "Curation helped" if difference.value > 0 else "Curation did harm"
-    return f"{verb}: {scores}. The difference is {how}." + _by_set(final.sets)
-
-
-def _by_set(sets: list[SetResult]) -> str:
-    """How the difference falls out on each set, when there are several."""
-    compared = [result for result in sets if result.difference is not None and result.difference.value is not None]
-    if len(compared) < 2:
-        return ""
-    better = [result.name for result in compared if _sign(result) > 0]
-    worse = [result.name for result in compared if _sign(result) < 0]
-    open_ = [result.name for result in compared if _sign(result) == 0]
-    parts = [
-        f"{title} on {say.enumerate_words(names)}"
-        for title, names in (("better", better), ("worse", worse), ("not to be told apart", open_))
-        if names
-    ]
-    return f" Set by set: {', '.join(parts)}."
-
-
-def _sign(result: SetResult) -> int:
-    """1 or -1 where the set's own interval excludes 0, else 0."""
-    difference = result.difference
-    if difference is None or difference.value is None or not difference.excludes_zero:
-        return 0
-    return 1 if difference.value > 0 else -1
-
-
-def _longer(sets: list[SetResult]) -> list[Paragraph]:
-    """Whether the curated model knows more than length."""
-    compared = [result for result in sets if result.above_longer is not None and result.above_longer.value is not None]
-    if not compared:
-        return []
-    above = [r.name for r in compared if r.above_longer and r.above_longer.low is not None and r.above_longer.low > 0]
-    below = [r.name for r in compared if r.above_longer and r.above_longer.high is not None and r.above_longer.high < 0]
-    open_ = [r.name for r in compared if r.name not in above and r.name not in below]
-    sentences = []
-    if above:
-        sentences.append(f"The curated model beats the rule “the longer reply wins” on {say.enumerate_words(above)}.")
-    if open_:
-        sentences.append(f"On {say.enumerate_words(open_)} it cannot be told apart from that rule." if above
-                         else f"On {say.enumerate_words(open_)} the curated model cannot be told apart from the rule “the longer reply wins”.")  # fmt: skip
-    if below:
-        sentences.append(f"On {say.enumerate_words(below)} picking the longer reply does better than the curated model.")
-    return [Paragraph(tone="plain" if above and not open_ and not below else "limit", text=" ".join(sentences))]
+def _decided(test: JudgeRow) -> int:
+    """Pairs on which the judge chose a side, the ones its accuracy is about."""
+    return test.num_pairs if test.num_decided is None else test.num_decided
 
 
 def _stage2(stage2: Stage2) -> list[Paragraph]:
@@ -272,7 +218,7 @@ def _limits(data: ReportData) -> list[Paragraph]:
 
 def _weak_sets(final: Final) -> list[str]:
     """Small sets, wide intervals and unscored pairs, one sentence each."""
-    lines, estimates = [], [(result.name, result.models.get("curated") or result.longer) for result in final.sets]
+    lines, estimates = [], [(result.name, result.models.get(final.main) or result.longer) for result in final.sets]
     small = [f"{name} ({say.plural(e.num_contexts, 'prompt')})" for name, e in estimates if e.num_contexts < FEW_CONTEXTS]
     wide = [name for name, e in estimates if e.low is not None and e.high is not None and e.high - e.low > WIDE]
     if small:

@@ -167,6 +167,47 @@ def test_what_cannot_be_read_is_noted_and_stops_nothing(filled: tuple[Workspace,
     assert ReportData.model_validate_json(data.model_dump_json()) == data
 
 
+def test_rounds_are_compared_on_the_gold_of_today(filled: tuple[Workspace, Path]) -> None:
+    workspace, run = filled
+    again = {"round": 2, "accuracy_validation": 0.75, "low": 0.6, "high": 0.9, "num_validation": 40, "accuracy_train": 0.7}
+    workspace.write_facts(run, "best", {"round": 2, "rounds": [again]})
+    item = gather(workspace, run).rounds[0]
+    assert (item.accuracy_validation, item.num_validation, item.accuracy_then) == (0.75, 40, 0.5)
+
+
+def test_what_the_run_wrote_about_itself_is_used(filled: tuple[Workspace, Path]) -> None:
+    workspace, run = filled
+    (run / "manifest.json").write_text('{"machine": "2 cores"}', encoding="utf-8")
+    (run / "attempts.json").write_text("[10.5, 4.5]", encoding="utf-8")
+    workspace.write_facts(run, "scores", {"gold_rm": {"accuracy_validation": 0.7, "low": 0.5, "high": 0.9, "num_validation": 20}})
+    fill(workspace, "gold_dropped_0", [{"pair_id": "x", "batch": "seed", "reason": "discarded"}])
+    fill(workspace, "gold_dropped_1", [{"pair_id": "y", "batch": "round-1", "reason": "discarded"}])
+    data = gather(workspace, run)
+    assert (data.machine, data.runtime_s) == ("2 cores", 15.0)
+    assert data.stage2 is not None
+    assert data.stage2.gold_rm is not None
+    assert (data.stage2.gold_rm.value, data.stage2.gold_rm.num_pairs) == (0.7, 20)
+    assert data.gold is not None
+    assert data.gold.dropped == {"discarded": 2}
+    fill(workspace, "gold_dropped", [{"pair_id": "x", "batch": "seed", "reason": "gate"}])
+    again = gather(workspace, run).gold
+    assert again is not None
+    assert again.dropped == {"gate": 1}
+
+
+def test_the_evaluation_table_is_read_with_what_its_sets_left_out(workspace: Workspace) -> None:
+    run = workspace.root / "runs" / "1"
+    fill(
+        workspace,
+        "evaluation",
+        [outcome("s", m, str(i), str(i), i > 0, 1.0) for m in ("final", "curated", "raw") for i in range(4)],
+    )
+    workspace.write_facts(run, "evaluation_sets", {"sets": {"s": {"total": 6, "kept": 4, "dropped": {"tie": 2}, "failed": {}}}})
+    final = gather(workspace, run).final
+    assert final is not None
+    assert (final.main, final.sets[0].left_out, final.sets[0].models["final"].value) == ("final", {"tie": 2}, 0.75)
+
+
 def outcome(name: str, model: str, pair: str, context: str, correct: bool | None, longer: float, **more: Any) -> dict[str, Any]:
     return {"set": name, "model": model, "pair_id": pair, "context_id": context, "margin": 1.0, "correct": correct, "longer_correct": longer, **more}  # fmt: skip
 

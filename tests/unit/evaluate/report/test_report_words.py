@@ -38,7 +38,7 @@ def gold(outcome: str, *, enforced: bool = False, num: int = 500, **fields: Any)
 
 def test_no_judge_beating_chance_opens_the_report_even_before_what_is_simulated() -> None:
     words = write_words(bare(judges=judge(beats=False, used=False), simulated=["the votes"]))
-    assert words[0].text.startswith("No LLM judge beat chance on gold validation")
+    assert words[0].text.startswith("No LLM judge beat chance on gold")
     assert words[0].text.startswith(NO_JUDGE)
     assert "52.0 % of 60 pairs" in words[0].text
     assert words[1].tone == "simulated"
@@ -57,6 +57,24 @@ def test_a_weak_judge_that_is_used_all_the_same_is_named() -> None:
     text = said(bare(judges=judge(beats=False, used=True)), "alert")
     assert "insists on m" in text
     assert NO_JUDGE not in text
+
+
+def test_a_judge_is_judged_by_the_pairs_it_decided() -> None:
+    test = JudgeRow(model="m", num_pairs=60, num_decided=41, accuracy=0.7, low=0.6, high=0.8, beats_chance=True, used=True)
+    assert "70.0 % of 41 pairs" in said(bare(judges=Judges(tests=[test])), "plain")
+
+
+def test_no_judge_at_all_is_said_plainly() -> None:
+    assert "No LLM judge was configured" in said(bare(judges=Judges(tests=[], reason="no judge is configured")), "plain")
+
+
+def test_the_final_model_has_its_own_sentence_when_a_quicker_method_compared() -> None:
+    one = final(estimate(0.03, 0.01, 0.05), above_longer=estimate(0.2, 0.1, 0.3))
+    both = one.model_copy(update={"main": "final", "pooled": {**one.pooled, "final": estimate(0.83, 0.8, 0.86)}})
+    text = said(bare(final=both), "result")
+    assert "trained by the quick head method on curated pairs" in text
+    assert "The final model, trained on the curated pairs by the configured method, ranks 83.0 % (80.0 to 86.0 %) of 800" in text
+    assert "The final model beats the rule" in said(bare(final=both), "plain")
 
 
 def test_no_gain_is_claimed_when_the_interval_includes_zero() -> None:
