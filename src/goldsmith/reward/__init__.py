@@ -1,0 +1,6 @@
+"""Reward models: one rendering and scoring path for training, evaluation and serving. Importing this imports no torch."""
+
+from goldsmith.reward.grouping import Reply
+from goldsmith.reward.model import RewardModel
+
+__all__ = ["Reply", "RewardModel"]

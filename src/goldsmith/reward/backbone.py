@@ -1,0 +1,64 @@
+"""A base model without its head: the trunk, how conversations are rendered for it, and its name by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldsmith.config.reward import RewardConfig
+from goldsmith.reward.checkpoint import checkpoint_digest, choose_device, choose_dtype, load_tokenizer, locate, max_positions
+from goldsmith.reward.render import Renderer
+from goldsmith.reward.trunk import SHARING_IS_SAFE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backbone:
+    """A decoder without head in evaluation mode.
+
+    Attributes:
+        trunk: the transformers model (`LlamaModel` and its like).
+        renderer: of its tokenizer.
+        folder: where the checkpoint is.
+        digest: its content digest.
+    """
+
+    trunk: Any
+    renderer: Renderer
+    folder: Path
+    digest: str
+
+    @property
+    def shares_prefixes(self) -> bool:
+        """Prefix sharing is known to be exact on this kind of model."""
+        return self.trunk.config.model_type in SHARING_IS_SAFE
+
+
+def load_backbone(config: RewardConfig) -> Backbone:
+    """Return the base model of a configuration.
+
+    Raises:
+        UserError: it is missing, has no chat template or usable pad token, or `max_length` is above its maximum.
+    """
+    from transformers import AutoModel
+
+    folder = locate(config.base)
+    device = choose_device()
+    trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device)).to(device).eval()
+    return Backbone(
+        trunk=trunk,
+        renderer=make_renderer(folder, trunk.config, config),
+        folder=folder,
+        digest=checkpoint_digest(folder),
+    )
+
+
+def make_renderer(folder: Path, model_config: Any, config: RewardConfig) -> Renderer:
+    """Return the renderer of a checkpoint under a configuration."""
+    return Renderer(
+        load_tokenizer(folder),
+        model_max_length=max_positions(model_config),
+        max_length=config.max_length,
+        truncation_side=config.truncation_side,
+        name=config.base,
+    )

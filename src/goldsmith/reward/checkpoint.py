@@ -1,0 +1,134 @@
+"""Finding, naming and opening a checkpoint: folder or hub id, content digest, arithmetic, tokenizer."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from goldsmith.errors import UserError
+from goldsmith.identity import combined_digest, file_digest
+from goldsmith.models import base_model_path
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+
+_CONTENT = ("*.safetensors", "config.json", "tokenizer*.json", "*.jinja", "special_tokens_map.json", "vocab.json", "merges.txt")
+
+
+def locate(name: str | Path) -> Path:
+    """Return the folder of a checkpoint: `embedded`, a folder, or a hub id that is in the cache or can be fetched.
+
+    Raises:
+        UserError: there is no such folder or id, the hub cannot be reached, or the folder holds no config.json or weights.
+    """
+    found = base_model_path(name)
+    folder = found if isinstance(found, Path) else _fetched(found)
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"{folder}: no config.json, so this is no model folder; give the folder that `goldsmith train --out` made, or a hub id"
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            f"{folder}: no *.safetensors file; the weights are missing (older .bin files: save them again as safetensors)"
+        )
+    return folder
+
+
+def _fetched(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=[*_CONTENT, "*.json"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"model {hub_id!r}: there is no such folder, and the hub does not give it ({type(error).__name__}); check the name or the network"
+        ) from None
+
+
+def checkpoint_digest(folder: Path) -> str:
+    """Return the SHA-256 over names and bytes of everything that decides a score: weights, configuration, tokenizer, template."""
+    names = sorted({path.name for pattern in _CONTENT for path in folder.glob(pattern)})
+    return combined_digest(f"{name} {_file_digest(folder / name, (folder / name).stat().st_mtime_ns)}" for name in names)
+
+
+@functools.lru_cache(maxsize=256)
+def _file_digest(path: Path, _changed: int) -> str:
+    return file_digest(path)
+
+
+def weights_digest(tensors: dict[str, Any]) -> str:
+    """Return the SHA-256 of named arrays: names in order, then their bytes."""
+    whole = hashlib.sha256()
+    for name in sorted(tensors):
+        whole.update(name.encode())
+        whole.update(tensors[name].tobytes())
+    return whole.hexdigest()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return config.json of a checkpoint as it stands on disk.
+
+    Raises:
+        UserError: it is no JSON object.
+    """
+    try:
+        value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{folder / 'config.json'}: not valid JSON ({error}); fetch the model again") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{folder / 'config.json'}: expected a JSON object; fetch the model again")
+    return value
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Return the checkpoint's tokenizer.
+
+    Raises:
+        UserError: it is missing or broken.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(folder))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{folder}: the tokenizer cannot be loaded ({error}); copy tokenizer.json and tokenizer_config.json of the base model into it"
+        ) from None
+
+
+def choose_device() -> Any:
+    """Return the CUDA device where there is one, else the CPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(wanted: Dtype, device: Any) -> Any:
+    """Return the torch dtype of `wanted`; `auto` is bfloat16 only where the processor multiplies it natively.
+
+    A CPU without such instructions emulates bfloat16 about a hundred times slower than float32.
+    """
+    import torch
+
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    return torch.bfloat16 if _cpu_multiplies_bfloat16() else torch.float32
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    import torch
+
+    # Private names, so their absence counts as "no": slower at worst on a processor that could.
+    tests = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
+    return any(bool(test()) for test in tests if test is not None)
+
+
+def max_positions(config: Any) -> int | None:
+    """Return the positions a model was made for, None when its configuration does not say."""
+    value = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return int(value) if value else None

@@ -1,0 +1,114 @@
+"""Writing a reward model as a standard checkpoint with its card, and proving that what was written scores the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldsmith.errors import GoldsmithError
+from goldsmith.reward.grouping import Reply
+from goldsmith.reward.model import CARD, RewardModel
+from goldsmith.reward.render import Renderer
+from goldsmith.store.atomic import write_directory, write_json
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+TOLERANCE = 1e-4
+"""How far a reloaded score may be off, times max(1, |score|), in float32."""
+ROUND_TRIP_TEXTS = 4
+
+
+def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -> Any:
+    """Return a float32 sequence classifier of one label on the trunk of a checkpoint.
+
+    Args:
+        folder: a causal language model or a reward model.
+        pad_id: the token that other programs take for padding.
+        weight: of the head, [D]; none: zeros, under which every reward is 0.
+    """
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32)
+    model.config.pad_token_id = model.config.get_text_config().pad_token_id = pad_id
+    with torch.no_grad():
+        values = torch.zeros(model.score.in_features) if weight is None else torch.as_tensor(weight, dtype=torch.float32)
+        model.score.weight.copy_(values.reshape(1, -1))
+    return model
+
+
+def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict[str, Any], probes: Sequence[Reply]) -> None:
+    """Write a classifier to the folder `out`, which appears whole or not at all, after checking that it reloads to the same scores.
+
+    Args:
+        classifier: float32, without adapters.
+        renderer: how it was trained to read.
+        out: the new folder.
+        card: facts for goldsmith.json and the model card.
+        probes: a few conversations to compare.
+
+    Raises:
+        GoldsmithError: the reloaded model scores differently.
+    """
+    facts = {
+        "schema_version": 1,
+        "max_length": renderer.max_length,
+        "truncation_side": renderer.truncation_side,
+        "pooling": "last",
+        "template_inserts": renderer.inserted,
+        **card,
+    }
+    chosen = list(probes[:ROUND_TRIP_TEXTS])
+    before = RewardModel(classifier.eval(), renderer, "in memory").score_replies(chosen)
+    with write_directory(out) as folder:
+        classifier.save_pretrained(folder)
+        renderer.tokenizer.save_pretrained(folder)
+        write_json(folder / CARD, facts)
+        (folder / "README.md").write_text(_readme(facts), encoding="utf-8")
+        check_round_trip(folder, chosen, before)
+
+
+def check_round_trip(folder: Path, probes: Sequence[Reply], before: Sequence[float]) -> None:
+    """Compare scores of a saved model with those of the model that was saved.
+
+    Raises:
+        GoldsmithError: one differs by more than `TOLERANCE` times max(1, |score|).
+    """
+    after = RewardModel.load(folder, dtype="float32").score_replies(probes)
+    for reply, old, new in zip(probes, before, after, strict=True):
+        if abs(old - new) > TOLERANCE * max(1.0, abs(old)):
+            raise GoldsmithError(
+                f"{folder}: the saved model gives {new:.6f} where the trained one gave {old:.6f} ({reply.name}); "
+                "nothing was written. Please report this with the versions of torch and transformers"
+            )
+
+
+def _readme(facts: dict[str, Any]) -> str:
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: text-classification",
+        "tags: [reward-model, goldsmith]",
+        "---",
+        "# Reward model",
+        "",
+        "A decoder with a linear head of one output, trained with the Bradley-Terry loss: `P(chosen wins) = sigmoid(r_chosen - r_rejected)`.",
+        "",
+        f"- base: `{facts['base']}`, method: `{facts['method']}`, pairs: {facts['num_pairs']}, seed: {facts['seed']}",
+        f"- data digest: `{facts['data_digest']}`",
+        f"- maximum length: {facts['max_length']} tokens; longer conversations lose their {facts['truncation_side']} end",
+        "- pooling: the reward is read at the last token of the rendered conversation",
+        "- rendering: the model's chat template, no system prompt added, no generation prompt. The template itself puts before the first "
+        f"user message: `{facts['template_inserts']!r}`",
+        "",
+        "```python",
+        "from goldsmith import RewardModel",
+        "",
+        'model = RewardModel.load("this folder")',
+        'model.score([[{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]])',
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
