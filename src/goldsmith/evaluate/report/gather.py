@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,10 +122,9 @@ class _Reader:
 
     def gold(self, config: GoldsmithConfig) -> Gold | None:
         """Splits, agreement and gate."""
-        facts, table = self.facts.get("gold"), self.workspace.table("gold")
-        if facts is None and not tables.has_rows(table):
+        facts, table = self.facts.get("gold") or self._open_gold(), self.workspace.table("gold")
+        if not facts and not tables.has_rows(table):
             return None
-        facts = facts or {}
         batches = [self._part(Batch, row, "facts/gold.json, batches") for row in facts.get("batches", [])]
         by_split, by_how = facts.get("by_split", {}), facts.get("by_how", {})
         if not by_split and tables.has_rows(table):
@@ -142,6 +142,20 @@ class _Reader:
             dropped=tables.gold_dropped(self.workspace),
         )
 
+    def _open_gold(self) -> Facts:
+        """What the rounds' own facts say of gold while it is not closed: batches and their tallies so far."""
+        rounds = [facts for name, facts in sorted(self.facts.items()) if name.startswith("gold_") and name[5:].isdigit()]
+        batches = [batch for facts in rounds for batch in facts.get("batches", [])]
+        if not batches:
+            return {}
+        by_split: Counter[str] = Counter()
+        for number in range(len(rounds)):
+            rows = self.workspace.table(f"gold_{number}")
+            for (split,), count in (tables.count_by(rows, ["split"]) if tables.has_rows(rows) else {}).items():
+                by_split[split] += count
+        tally = {name: sum(batch.get(name) or 0 for batch in batches) for name in ("disputes", "discards")}
+        return {"batches": batches, "by_split": dict(by_split), **tally, "alpha_first": batches[0] if len(batches) == 1 else None}
+
     def _alpha(self, name: str, row: Facts | None, batches: list[Batch], config: GoldsmithConfig) -> Batch | None:
         """An alpha with the gate's outcome, worked out by the contract's rule where the facts do not say."""
         if not row or row.get("alpha") is None:
@@ -151,7 +165,7 @@ class _Reader:
         if low is not None and high is not None:
             outcome = "pass" if low > bar else "fail" if high < bar else "undecided"
         enforced = any(batch.enforced for batch in batches) if batches else bool(config.gold.enforce_gate)
-        return self._part(Batch, {"batch": name, "outcome": outcome, "enforced": enforced, **row}, f"facts/gold.json, {name}")
+        return self._part(Batch, {"outcome": outcome, "enforced": enforced, **row, "batch": name}, f"facts/gold.json, {name}")
 
     def judges(self) -> Judges | None:
         """The judges' tests."""

@@ -42,14 +42,23 @@ def count_by(table: Table, keys: Sequence[str]) -> Counter[tuple[str, ...]]:
 
 
 def coverage(workspace: Workspace) -> Coverage | None:
-    """The kinds of pairs in table `attributes`, most frequent first."""
-    table = workspace.table("attributes")
-    if not has_rows(table):
+    """The kinds of pairs in the pool, most frequent first; gold pairs from elsewhere have attributes too, and are left out."""
+    table, pool = workspace.table("attributes"), workspace.table("pool")
+    if not (has_rows(table) and has_rows(pool)):
         return None
-    totals = count_by(table, ("task", "objectivity", "controversiality"))
+    totals = _grouped(pool, table, ("task", "objectivity", "controversiality"))
     ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
     cells = [CoverageCell(task=t, objectivity=o, controversiality=c, num_pairs=num) for (t, o, c), num in ordered]
-    return Coverage(cells=cells, num_pairs=sum(totals.values()), num_tasks=len({task for task, _, _ in totals}))
+    return Coverage(cells=cells, num_pairs=sum(totals.values()), num_tasks=len({task for (task, _, _) in totals}))
+
+
+def _grouped(pairs: Table, table: Table, keys: Sequence[str], *more: str) -> dict[tuple[str, ...], int]:
+    """Count the pairs of one table by values of another (`keys`) and their own (`more`), joined by pair id in Daft."""
+    import daft
+
+    joined = pairs.to_daft().select("pair_id", *more).join(table.to_daft().select("pair_id", *keys), on="pair_id")
+    grouped = joined.groupby(*keys, *more).agg(daft.col("pair_id").count().alias("pairs")).to_pylist()
+    return {tuple(str(row[name]) for name in (*keys, *more)): int(row["pairs"]) for row in grouped}
 
 
 def gold_dropped(workspace: Workspace) -> dict[str, int]:
@@ -68,13 +77,9 @@ def actions_by_task(workspace: Workspace) -> dict[str, dict[str, int]]:
     decisions, attributes = workspace.table("decisions"), workspace.table("attributes")
     if not (has_rows(decisions) and has_rows(attributes)):
         return {}
-    import daft
-
-    joined = decisions.to_daft().select("pair_id", "action").join(attributes.to_daft().select("pair_id", "task"), on="pair_id")
-    grouped = joined.groupby("task", "action").agg(daft.col("pair_id").count().alias("pairs")).to_pylist()
     result: dict[str, dict[str, int]] = {}
-    for row in grouped:
-        result.setdefault(str(row["task"]), {})[str(row["action"])] = int(row["pairs"])
+    for (task, action), number in sorted(_grouped(decisions, attributes, ["task"], "action").items()):
+        result.setdefault(task, {})[action] = number
     return dict(sorted(result.items(), key=lambda item: (-sum(item[1].values()), item[0])))
 
 

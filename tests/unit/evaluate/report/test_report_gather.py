@@ -46,6 +46,8 @@ def filled(workspace: Workspace) -> tuple[Workspace, Path]:
     fill(workspace, "attributes", [
         {"pair_id": pair.pair_id, "task": t, "objectivity": o, "controversiality": c} for pair, (t, o, c) in zip(pairs, kinds, strict=True)
     ])  # fmt: skip
+    recorded = {"pair_id": "elsewhere", "task": "c", "objectivity": "opinion", "controversiality": "low"}
+    fill(workspace, "attributes", [*workspace.table("attributes").rows(), recorded])
     # "good" sorts after "bad", so every label is `second`: p of the label is 1 - p_first.
     fill(workspace, "decisions", [
         decision(pairs[0], "keep", turned=False, p_first=0.1), decision(pairs[1], "keep", turned=False, p_first=0.2),
@@ -165,6 +167,26 @@ def test_what_cannot_be_read_is_noted_and_stops_nothing(filled: tuple[Workspace,
         assert piece in notes
     assert [step.name for step in data.funnel] == ["pool"]  # the table's manifest stands in
     assert ReportData.model_validate_json(data.model_dump_json()) == data
+
+
+def test_gold_that_is_still_open_shows_its_batches(workspace: Workspace) -> None:
+    run = workspace.root / "runs" / "1"
+    batch = {
+        "batch": "seed",
+        "alpha": 0.9,
+        "low": 0.87,
+        "high": 0.95,
+        "num_pairs": 3,
+        "outcome": "pass",
+        "enforced": True,
+        "disputes": 1,
+        "discards": 0,
+    }
+    workspace.write_facts(run, "gold_0", {"batches": [batch], "gold": 3, "dropped": {}})
+    fill(workspace, "gold_0", [{"pair_id": str(i), "split": "train"} for i in range(3)])
+    gold = gather(workspace, run).gold
+    assert gold is not None
+    assert (gold.by_split, gold.disputes, gold.alpha_first and gold.alpha_first.outcome) == ({"train": 3}, 1, "pass")
 
 
 def test_rounds_are_compared_on_the_gold_of_today(filled: tuple[Workspace, Path]) -> None:
