@@ -25,7 +25,7 @@ class EndpointConfig(Section):
     json_schema: bool = True
     """The server can hold a reply to a JSON schema."""
     prompt_tokens: int | None = Field(None, ge=256)
-    """Tokens of a judge's prompt at most, about; longer texts are cut in the middle and marked. None: 560 for the embedded model, 6,000 for others."""
+    """Tokens of a judge's prompt at most, about; longer texts are cut in the middle and marked. None: 520 for the embedded model, 6,000 for others."""
     price_prompt_per_million: float = Field(0.0, ge=0.0)
     """Price of a million prompt tokens, in the currency of `max_cost`."""
     price_completion_per_million: float = Field(0.0, ge=0.0)

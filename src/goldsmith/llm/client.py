@@ -14,6 +14,8 @@ from goldsmith.llm.embedded import EmbeddedServer
 from goldsmith.llm.retry import Attempt, causes, parse_retry_after
 
 EMBEDDED_SLOTS = 2
+EMBEDDED_TIMEOUTS = 5
+"""The embedded server shares the processor with whatever else runs: it may take this many times `timeout_s`."""
 NO_KEY = "none"
 """What is sent where no key is configured: the client library insists on one."""
 
@@ -28,8 +30,10 @@ class Endpoint:
             UserError: the address or the key's environment variable is missing.
         """
         self.config = config
-        self.timeout_s = timeout_s
-        self.slots = asyncio.Semaphore(min(concurrency, 2 * EMBEDDED_SLOTS) if config.kind == "embedded" else concurrency)
+        is_embedded = config.kind == "embedded"
+        self.timeout_s = timeout_s * EMBEDDED_TIMEOUTS if is_embedded else timeout_s
+        # No more calls than the embedded server has slots: one that waits in its queue would run out of time there.
+        self.slots = asyncio.Semaphore(min(concurrency, EMBEDDED_SLOTS) if is_embedded else concurrency)
         self.has_answered = False
         self.resume_at = 0.0
         self._server: EmbeddedServer | None = None

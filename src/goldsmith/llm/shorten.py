@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from goldsmith.llm.request import BYTES_PER_TOKEN
+
 HEAD_SHARE = 0.6
 """Part of the room that goes to the beginning."""
+MARK_TOKENS = 14
+"""Room that the mark itself takes."""
 
 
-def shorten(text: str, max_characters: int) -> str:
-    """Return `text`, cut in the middle with a mark that counts what is missing, when it is longer than `max_characters`.
+def tokens_of(text: str) -> int:
+    """Return an estimate of a text's tokens, on the high side for most texts."""
+    return len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN + 1
+
+
+def shorten(text: str, max_tokens: int) -> str:
+    """Return `text`, with its middle replaced by a mark that counts what is missing when it has more than `max_tokens`.
 
     Args:
         text: any text.
-        max_characters: room, at least 1; the mark's own 30 or so characters come on top.
+        max_tokens: room, estimated as by `tokens_of`; the mark included.
     """
-    if len(text) <= max_characters:
+    tokens = tokens_of(text)
+    if tokens <= max_tokens:
         return text
-    head = max(1, round(max_characters * HEAD_SHARE))
-    tail = max_characters - head
-    mark = f" [… {len(text) - max_characters} characters cut …] "
-    return text[:head] + mark + (text[-tail:] if tail else "")
+    room = max(2, int(len(text) * max(0, max_tokens - MARK_TOKENS) / tokens))
+    head = max(1, round(room * HEAD_SHARE))
+    tail = room - head
+    return f"{text[:head]} [… {len(text) - room} characters cut …] {text[-tail:]}"

@@ -68,7 +68,7 @@ class Caller:
     async def _answer(self, key: str, request: Request, endpoint: Endpoint) -> Completion | Failure:
         for number in range(self._config.max_retries + 1):
             await _until(endpoint.resume_at)
-            async with self._permits, endpoint.slots:
+            async with endpoint.slots, self._permits:
                 estimate = estimate_call(request, endpoint.config)
                 if refusal := await self._reserve(estimate):
                     return Failure(kind="budget", detail=refusal)

@@ -1,0 +1,160 @@
+"""Judges pairs: every judge, n samples in both orders, to verdicts and judgements."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from goldsmith.config.judge import JudgeConfig
+from goldsmith.judge.aggregate import aggregate
+from goldsmith.judge.demonstrations import Demonstrations
+from goldsmith.judge.judges import Judge, LlmJudge, RecordedJudge
+from goldsmith.judge.parse import parse_choice
+from goldsmith.judge.protocol import MAX_REPLY_TOKENS, SCHEMA, Demonstration, JudgePrompt, build_prompt, side_of
+from goldsmith.judge.sample import Sample, draw_samples
+from goldsmith.llm import Completion, Failure, LlmGroup, Request
+from goldsmith.llm.group import ModelUsage
+from goldsmith.types import Attributes, Judgement, Label, Pair, Verdict
+
+PURPOSE = "judge"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRun:
+    """What judges said of some pairs.
+
+    Attributes:
+        verdicts: every sample, failed ones included, by pair, then model, then sample.
+        judgements: of the pairs with a usable verdict, by pair id.
+        usage: calls, tokens and cost of each live model over the workspace's life.
+        failures: by model, verdicts without a choice by kind.
+        unjudged: pairs without any usable verdict; len(judgements) + unjudged = distinct pairs given.
+        demonstrations_shown: mean number of examples in a prompt; None without live calls.
+        shortened: prompts in which the pair's own texts were cut.
+    """
+
+    verdicts: list[Verdict]
+    judgements: list[Judgement]
+    usage: list[ModelUsage] = field(default_factory=list)
+    failures: dict[str, dict[str, int]] = field(default_factory=dict)
+    unjudged: int = 0
+    demonstrations_shown: float | None = None
+    shortened: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    pair: Pair
+    model: str
+    sample: Sample
+    prompt: JudgePrompt
+    request: Request
+
+
+def judge_pairs(
+    pairs: Sequence[Pair],
+    demonstrations: Demonstrations | None,
+    judges: Sequence[Judge],
+    config: JudgeConfig,
+    seed: int,
+    progress: Progress | None = None,
+    *,
+    weights: Mapping[str, float] | None = None,
+) -> JudgeRun:
+    """Return what the judges say of pairs; a judge's failure is a recorded verdict without a choice.
+
+    Args:
+        pairs: what to judge; labels are never shown.
+        demonstrations: source of human-labelled examples, and of attributes; none: the bare protocol.
+        judges: after the test against chance, those that may be used.
+        config: samples per model.
+        seed: of orders and samplers.
+        progress: called with (calls answered, calls).
+        weights: of models in the aggregation.
+
+    Raises:
+        ProviderError: a live model's server cannot be reached.
+    """
+    distinct = list({pair.pair_id: pair for pair in pairs}.values())
+    live = [judge for judge in judges if isinstance(judge, LlmJudge)]
+    shown = demonstrations.find(distinct, seed) if demonstrations is not None and live else {}
+    attributes = demonstrations.attributes if demonstrations is not None else {}
+    calls = [
+        _call(pair, judge, sample, shown.get(pair.pair_id, []), attributes.get(pair.pair_id))
+        for pair in distinct
+        for judge in live
+        for sample in draw_samples(pair.pair_id, judge.name, config.samples, seed)
+    ]
+    groups = list({id(judge.llm): judge.llm for judge in live}.values())
+    verdicts = _recorded(distinct, judges)
+    for group in groups:
+        verdicts += _ask(group, [call for call in calls if call.model in group.names], progress)
+    verdicts.sort(key=lambda verdict: (verdict.pair_id, verdict.model, verdict.sample))
+    judgements = aggregate(verdicts, weights)
+    names = {judge.name for judge in live}
+    return JudgeRun(
+        verdicts=verdicts,
+        judgements=judgements,
+        usage=[usage for group in groups for usage in group.usage() if usage.model in names],
+        failures=count_failures(verdicts),
+        unjudged=len(distinct) - len(judgements),
+        demonstrations_shown=sum(call.prompt.num_demonstrations for call in calls) / len(calls) if calls else None,
+        shortened=sum(call.prompt.shortened for call in calls),
+    )
+
+
+def count_failures(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
+    """Return, by model, how many verdicts failed in which way."""
+    counts: dict[str, Counter[str]] = {}
+    for verdict in verdicts:
+        if verdict.failure is not None:
+            counts.setdefault(verdict.model, Counter())[verdict.failure] += 1
+    return {model: dict(sorted(kinds.items())) for model, kinds in sorted(counts.items())}
+
+
+def _call(pair: Pair, judge: LlmJudge, sample: Sample, shown: Sequence[Demonstration], attributes: Attributes | None) -> _Call:
+    prompt = build_prompt(pair, attributes, shown, sample.shown_first, judge.prompt_tokens)
+    request = Request(
+        endpoint=judge.name,
+        messages=prompt.messages,
+        max_tokens=MAX_REPLY_TOKENS,
+        temperature=sample.temperature,
+        seed=sample.seed,
+        schema=SCHEMA,
+        purpose=PURPOSE,
+    )
+    return _Call(pair=pair, model=judge.name, sample=sample, prompt=prompt, request=request)
+
+
+def _ask(group: LlmGroup, calls: Sequence[_Call], progress: Progress | None) -> list[Verdict]:
+    outcomes = group.complete_many([call.request for call in calls], progress)
+    return [_verdict(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+
+
+def _recorded(pairs: Sequence[Pair], judges: Sequence[Judge]) -> list[Verdict]:
+    wanted = {pair.pair_id for pair in pairs}
+    recorded = [judge for judge in judges if isinstance(judge, RecordedJudge)]
+    return [verdict for judge in recorded for verdict in judge.verdicts if verdict.pair_id in wanted]
+
+
+def _verdict(call: _Call, outcome: Completion | Failure) -> Verdict:
+    choice: Label | None = None
+    failure: str | None = None
+    usage: dict[str, int] = {}
+    if isinstance(outcome, Failure):
+        failure = outcome.kind
+    else:
+        parsed = parse_choice(outcome.text, outcome.finish_reason)
+        usage, failure = outcome.usage, parsed.failure
+        choice = None if parsed.choice is None else side_of(parsed.choice, call.sample.shown_first)
+    return Verdict(
+        pair_id=call.pair.pair_id,
+        model=call.model,
+        sample=call.sample.number,
+        shown_order=call.sample.shown_order,
+        choice=choice,
+        failure=failure,
+        usage=usage,
+    )
