@@ -10,6 +10,7 @@ word (`kill -9`): it reads a pipe whose other end only the parent holds, and loo
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import json
 import os
 import subprocess
@@ -103,6 +104,8 @@ class EmbeddedServer:
         """
         if self.is_running:
             return self
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise UserError("the embedded model server needs the package xllamacpp; install `goldsmith[llm]`")
         command = [sys.executable, "-m", "goldsmith.llm.embedded_process", json.dumps(self._options())]
         self._log = self._log_path.open("ab") if self._log_path else tempfile.TemporaryFile()  # noqa: SIM115
         # A session of its own: Ctrl-C in a terminal reaches the parent alone, which then stops the server in good order.
