@@ -92,6 +92,14 @@ class Classifier:
             for at in range(len(turns))
         ]
 
+    def likely_tasks(self, contexts: Sequence[Sequence[Message]], count: int) -> list[list[str]]:
+        """Return the ids of the `count` most probable leaves of each conversation, the likeliest first."""
+        vectors = self.embedder.embed([instruction(last_user_turn(context)) for context in contexts]).vectors
+        if not len(vectors):
+            return []
+        best = np.argsort(-self.task_probabilities(vectors), axis=1, kind="stable")[:, :count]
+        return [[self.taxonomy.leaf[at].id for at in row] for row in best]
+
     def task_probabilities(self, vectors: Matrix) -> Matrix:
         """Return the softmax over leaves, shape [N, leaves]; a leaf's similarity is that of its nearest phrasing."""
         if self._prototypes is None:

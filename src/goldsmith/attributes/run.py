@@ -2,33 +2,117 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldsmith.attributes.classify import MADE_BY, Classifier, Closed
+from goldsmith.attributes.reply import AllFields, OpenFields
 from goldsmith.attributes.taxonomy import Taxonomy
 from goldsmith.config.attributes import AttributesConfig
+from goldsmith.identity import unit_interval
 from goldsmith.retrieve.embed import Embedder
 from goldsmith.types import Attributes, Pair
 
+if TYPE_CHECKING:
+    from goldsmith.llm import LlmGroup
+
 CLOSED_FIELDS = ("task", "objectivity", "controversiality")
+LIKELY_TASKS = 10
+"""Leaves described to an LLM that decides the task."""
+UNSURE_BELOW = 0.2
+"""A task confidence below this is counted in the facts."""
 
 
 def label_attributes(
     pairs: Sequence[Pair],
     config: AttributesConfig,
-    llm: Any,
+    llm: LlmGroup | None,
     embedder: Embedder,
     taxonomy: Taxonomy,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Attributes], dict[str, Any]]:
-    """Return one `Attributes` per pair, in order, and the stage's facts."""
-    closed = Classifier(taxonomy, embedder).classify([pair.context for pair in pairs], progress)
+    """Return one `Attributes` per pair, in order, and the stage's facts.
+
+    Args:
+        pairs: what to label.
+        config: how many pairs the LLM reads, and whether it decides the closed fields there.
+        llm: the group; only used when `config.llm_pairs` asks for it.
+        embedder: of the classifier.
+        taxonomy: of tasks.
+        seed: of the choice of pairs for the LLM.
+        progress: called with (done, total), first of the embedding, then of the LLM's calls.
+    """
+    classifier = Classifier(taxonomy, embedder)
+    closed = classifier.classify([pair.context for pair in pairs], progress)
     attributes = [_from_classifier(pair, fields) for pair, fields in zip(pairs, closed, strict=True)]
-    facts = {"pairs": len(pairs), "task": dict(Counter(item.task for item in attributes))}
+    facts: dict[str, Any] = {
+        "pairs": len(pairs),
+        "taxonomy": taxonomy.digest,
+        "tasks_present": len({item.task for item in attributes}),
+        "unsure_task": sum(item.confidence["task"] < UNSURE_BELOW for item in attributes),
+    }
+    rows = stratified(attributes, config.llm_pairs, seed)
+    if rows and llm is not None:
+        facts["llm"] = _label_by_llm(rows, pairs, attributes, config, llm, classifier, progress)
+    for name in CLOSED_FIELDS:
+        facts[name] = dict(sorted(Counter(str(getattr(item, name)) for item in attributes).items()))
     return attributes, facts
+
+
+def stratified(attributes: Sequence[Attributes], count: int, seed: int) -> list[int]:
+    """Return at most `count` rows, every task in turn and by hash within it, in ascending order."""
+    by_task: dict[str, list[int]] = defaultdict(list)
+    draws = {item.pair_id: unit_interval(f"attributes:{item.pair_id}", seed) for item in attributes} if count else {}
+    for row in sorted(range(len(attributes)), key=lambda row: (draws.get(attributes[row].pair_id, 0.0), attributes[row].pair_id)):
+        by_task[attributes[row].task].append(row)
+    turns = sorted((turn, task, row) for task, rows in by_task.items() for turn, row in enumerate(rows))
+    return sorted(row for _, _, row in turns[:count])
+
+
+def _label_by_llm(
+    rows: Sequence[int],
+    pairs: Sequence[Pair],
+    attributes: list[Attributes],
+    config: AttributesConfig,
+    llm: LlmGroup,
+    classifier: Classifier,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Any]:
+    """Put the LLM's fields into `attributes` and return the facts of its part."""
+    from goldsmith.attributes.label import label_pairs
+
+    chosen = [pairs[row] for row in rows]
+    taxonomy = classifier.taxonomy if config.llm_closed_fields else None
+    likely = classifier.likely_tasks([pair.context for pair in chosen], LIKELY_TASKS) if taxonomy is not None else None
+    labelled = label_pairs(chosen, llm, taxonomy=taxonomy, likely_tasks=likely, progress=progress)
+    agreed: Counter[str] = Counter()
+    for row, fields in zip(rows, labelled.fields, strict=True):
+        if fields is not None:
+            agreed.update(name for name in CLOSED_FIELDS if getattr(fields, name, None) == getattr(attributes[row], name))
+            attributes[row] = _with_llm(attributes[row], fields, labelled.model)
+    valid = sum(fields is not None for fields in labelled.fields)
+    facts: dict[str, Any] = {
+        "model": labelled.model,
+        "counts": {"total": len(rows), "kept": valid, "dropped": {}, "failed": labelled.failed},
+        "repaired": labelled.repaired,
+    }
+    if taxonomy is not None:
+        facts["agrees_with_classifier"] = {name: agreed[name] for name in CLOSED_FIELDS}
+    return facts
+
+
+def _with_llm(before: Attributes, fields: OpenFields | AllFields, model: str) -> Attributes:
+    source = f"llm:{model}"
+    update: dict[str, Any] = {"desired": fields.desired, "guideline": fields.guideline}
+    if isinstance(fields, AllFields):
+        update |= {name: getattr(fields, name) for name in CLOSED_FIELDS}
+    # The classifier's confidence says nothing of what the LLM wrote instead.
+    confidence = {name: value for name, value in before.confidence.items() if name not in update}
+    return before.model_copy(
+        update={**update, "made_by": before.made_by | dict.fromkeys(update, source), "confidence": confidence}
+    )
 
 
 def _from_classifier(pair: Pair, closed: Closed) -> Attributes:

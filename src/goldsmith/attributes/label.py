@@ -1,0 +1,129 @@
+"""Attributes by LLM: what this user wants most, and the standard for judging this very pair."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from goldsmith.attributes.reply import EMBEDDED_LIMITS, LIMITS, AllFields, Limits, OpenFields, read_reply, reply_schema
+from goldsmith.attributes.taxonomy import Taxonomy
+from goldsmith.errors import ParseError
+from goldsmith.llm import Failure, LlmGroup, Request
+from goldsmith.llm.fence import fence_end, fence_tag, fenced, neutralise
+from goldsmith.llm.prompt import load_prompt
+from goldsmith.llm.shorten import shorten, tokens_of
+from goldsmith.retrieve.text import plain_text
+from goldsmith.types import Pair
+
+PURPOSE = "attributes"
+ATTEMPTS = 2
+"""The first reply, and one repair."""
+CONTEXT_SHARE = 0.6
+"""Part of the room for a pair that goes to the conversation; each reply has half of the rest."""
+CLOSED_TOKENS = 60
+"""Further room in the reply for task, objectivity and controversiality."""
+QUOTED_TOKENS = 100
+"""Of a reply that is sent back to be mended."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """What the LLM wrote about some pairs.
+
+    Attributes:
+        model: its name.
+        fields: by pair, in the order given; None where every attempt failed.
+        repaired: pairs whose second attempt was valid.
+        failed: pairs without a valid reply, by the kind of their last failure; len(fields) = valid + failed.
+    """
+
+    model: str
+    fields: list[OpenFields | AllFields | None]
+    repaired: int
+    failed: dict[str, int]
+
+
+def label_pairs(
+    pairs: Sequence[Pair],
+    llm: LlmGroup,
+    *,
+    taxonomy: Taxonomy | None = None,
+    likely_tasks: Sequence[Sequence[str]] | None = None,
+    progress: Progress | None = None,
+) -> Labelled:
+    """Return the LLM's attributes of pairs, by the group's first model.
+
+    Args:
+        pairs: what to label; which reply was preferred is not shown.
+        llm: the group.
+        taxonomy: write all five attributes; none: the open ones alone.
+        likely_tasks: with a taxonomy, leaves to describe in each pair's prompt.
+        progress: called with (calls answered, calls), anew for the repairs.
+
+    Raises:
+        ProviderError: the server cannot be reached.
+    """
+    endpoint = llm.config.endpoints[0]
+    limits = EMBEDDED_LIMITS if endpoint.kind == "embedded" else LIMITS
+    likely = likely_tasks or [()] * len(pairs)
+    asked = [_request(pair, endpoint.name, limits, taxonomy, tasks) for pair, tasks in zip(pairs, likely, strict=True)]
+    fields: list[OpenFields | AllFields | None] = [None] * len(pairs)
+    failures: dict[int, str] = {}
+    waiting, repaired = list(range(len(pairs))), 0
+    for attempt in range(ATTEMPTS):
+        outcomes = llm.complete_many([asked[row] for row in waiting], progress)
+        again = []
+        for row, outcome in zip(waiting, outcomes, strict=True):
+            if isinstance(outcome, Failure):
+                # The client has retried what can be retried.
+                failures[row] = outcome.kind
+                continue
+            try:
+                fields[row] = read_reply(outcome.text, taxonomy)
+            except ParseError as error:
+                failures[row] = "truncated" if outcome.finish_reason == "length" else "invalid"
+                asked[row] = _repair(asked[row], outcome.text, str(error))
+                again.append(row)
+            else:
+                failures.pop(row, None)
+                repaired += attempt
+        waiting = again
+    counts = dict(sorted(Counter(failures.values()).items()))
+    assert len(pairs) == sum(value is not None for value in fields) + sum(counts.values())
+    return Labelled(model=endpoint.name, fields=fields, repaired=repaired, failed=counts)
+
+
+def _request(pair: Pair, model: str, limits: Limits, taxonomy: Taxonomy | None, likely: Sequence[str]) -> Request:
+    values = {"pair": _material(pair, limits.pair_tokens)}
+    if taxonomy is not None:
+        values["tasks"] = "\n".join(f"{leaf.id}: {leaf.definition}" for leaf in taxonomy.leaf if leaf.id in likely)
+    prompt = load_prompt("attributes" if taxonomy is None else "attributes_all")
+    return Request(
+        endpoint=model,
+        messages=prompt.fill(values),
+        max_tokens=limits.reply_tokens + (0 if taxonomy is None else CLOSED_TOKENS),
+        schema=reply_schema(limits, taxonomy),
+        purpose=PURPOSE,
+    )
+
+
+def _repair(request: Request, reply: str, problem: str) -> Request:
+    """Return the question again, with the reply and what was wrong with it."""
+    _, (role, text) = load_prompt("repair").fill({"problem": shorten(neutralise(problem), QUOTED_TOKENS)})
+    quoted = shorten(neutralise(reply), QUOTED_TOKENS) or "(nothing)"
+    return replace(request, messages=(*request.messages, ("assistant", quoted), (role, text)))
+
+
+def _material(pair: Pair, tokens: int) -> str:
+    """Return the pair as fenced material; its replies stand in the pair's own order, which tells nothing of the label."""
+    conversation = "\n".join(f"{message.role}: {plain_text(message.content)}" for message in pair.context)
+    texts = [neutralise(text) for text in (conversation, plain_text(pair.first), plain_text(pair.second))]
+    tag = fence_tag(texts)
+    context = shorten(texts[0], max(int(tokens * CONTEXT_SHARE), tokens - tokens_of(texts[1]) - tokens_of(texts[2])))
+    rest = max(2, tokens - tokens_of(context))
+    replies = [shorten(text, rest // 2) for text in texts[1:]]
+    titled = [("conversation", context), ("reply 1", replies[0]), ("reply 2", replies[1])]
+    return "\n".join([*(fenced(title, text, tag) for title, text in titled), fence_end(tag)])

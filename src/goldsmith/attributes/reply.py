@@ -1,0 +1,104 @@
+"""The form of an LLM's attributes: the JSON schema it is held to, and the strict reading of what it wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from goldsmith.attributes.taxonomy import CONTROVERSIALITIES, OBJECTIVITIES, Controversiality, Objectivity, Taxonomy
+from goldsmith.errors import ParseError
+
+MOST_DESIRED = 5
+LONGEST_QUALITY = 40
+LONGEST_GUIDELINE = 400
+SHORTEST_GUIDELINE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a model may write and read; small for the embedded one, which is slow.
+
+    Attributes:
+        desired: qualities at most.
+        quality: characters of one.
+        guideline: characters of the guideline.
+        reply_tokens: tokens of the reply.
+        pair_tokens: estimated tokens of the pair in the prompt.
+    """
+
+    desired: int
+    quality: int
+    guideline: int
+    reply_tokens: int
+    pair_tokens: int
+
+
+EMBEDDED_LIMITS = Limits(desired=3, quality=16, guideline=100, reply_tokens=80, pair_tokens=150)
+LIMITS = Limits(desired=MOST_DESIRED, quality=LONGEST_QUALITY, guideline=300, reply_tokens=400, pair_tokens=3000)
+
+Quality = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=LONGEST_QUALITY, pattern=r"\w")]
+Guideline = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=SHORTEST_GUIDELINE, max_length=LONGEST_GUIDELINE, pattern=r"\w")
+]
+
+
+class OpenFields(BaseModel):
+    """The attributes that only an LLM can write."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    desired: list[Quality] = Field(min_length=1, max_length=MOST_DESIRED)
+    guideline: Guideline
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len({quality.casefold() for quality in self.desired}) != len(self.desired):
+            raise ValueError(f"desired names a quality twice: {self.desired}")
+        return self
+
+
+class AllFields(OpenFields):
+    """All five attributes; `task` is checked against the taxonomy by `read_reply`."""
+
+    task: str
+    objectivity: Objectivity
+    controversiality: Controversiality
+
+
+def reply_schema(limits: Limits, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
+    """Return the JSON schema of a reply; with a taxonomy, of all five attributes."""
+    quality = {"type": "string", "minLength": 2, "maxLength": limits.quality}
+    properties: dict[str, Any] = {}
+    if taxonomy is not None:
+        properties["task"] = {"type": "string", "enum": [leaf.id for leaf in taxonomy.leaf]}
+        properties["objectivity"] = {"type": "string", "enum": list(OBJECTIVITIES)}
+        properties["controversiality"] = {"type": "string", "enum": list(CONTROVERSIALITIES)}
+    properties["desired"] = {"type": "array", "items": quality, "minItems": 1, "maxItems": limits.desired}
+    properties["guideline"] = {"type": "string", "minLength": SHORTEST_GUIDELINE, "maxLength": limits.guideline}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def read_reply(text: str, taxonomy: Taxonomy | None = None) -> OpenFields | AllFields:
+    """Return the attributes in a reply, which must be exactly one JSON object of the agreed form.
+
+    Args:
+        text: the reply.
+        taxonomy: all five attributes are expected, and `task` names one of its leaves; none: the two open ones.
+
+    Raises:
+        ParseError: the reply has another form; the message says where, for the repair and the count.
+    """
+    try:
+        if taxonomy is None:
+            return OpenFields.model_validate_json(text)
+        fields = AllFields.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "reply"
+        raise ParseError(f"{where}: {first['msg']}") from None
+    task = taxonomy.resolve(fields.task)
+    if task is None:
+        raise ParseError(f"task: '{fields.task[:60]}' is no leaf of the taxonomy")
+    return fields.model_copy(update={"task": task})
