@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from goldsmith.errors import DataError, UserError
+from goldsmith.reward.render import Renderer, common_prefix
+
+CONTEXT = [{"role": "user", "content": "2+2?"}]
+TURNS = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "user", "content": "2+2?"}]
+
+
+@pytest.fixture
+def tokenizer(tiny: Path):
+    return AutoTokenizer.from_pretrained(str(tiny))
+
+
+@pytest.mark.parametrize("context", [CONTEXT, TURNS, [{"role": "system", "content": "Be kind."}, *CONTEXT]])
+def test_ids_equal_the_chat_template(tokenizer, context):
+    item = Renderer(tokenizer).render(context, "4 <b>é</b> 漢")
+    whole = [*context, {"role": "assistant", "content": "4 <b>é</b> 漢"}]
+    assert list(item.ids) == tokenizer.apply_chat_template(whole, tokenize=True, return_dict=False)
+    assert tokenizer.decode(item.ids[item.reply_start :]) == "4 <b>é</b> 漢<|im_end|>\n"
+    assert item.cut == 0
+
+
+def test_no_second_bos_where_the_tokenizer_would_add_one(tiny, tmp_path):
+    # Tokenizers of the Llama family put BOS before every text; the template already holds it.
+    folder = shutil.copytree(tiny, tmp_path / "bos")
+    raw = json.loads((folder / "tokenizer.json").read_text())
+    raw["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["<|im_start|>"]}},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(raw))
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    assert tokenizer("x")["input_ids"][0] == 1  # it does add one to plain text
+    ids = Renderer(tokenizer).render(CONTEXT, "4").ids
+    assert ids[0] == 1
+    assert ids[1] != 1
+
+
+def test_a_template_with_two_bos_is_refused(tokenizer):
+    tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template
+    with pytest.raises(UserError, match="two BOS"):
+        Renderer(tokenizer)
+
+
+def test_missing_template_names_the_remedy(tokenizer):
+    tokenizer.chat_template = None
+    with pytest.raises(UserError, match=r"no chat template.*chat_template\.jinja"):
+        Renderer(tokenizer)
+
+
+def test_missing_pad_names_a_candidate(tokenizer):
+    tokenizer.pad_token = None
+    with pytest.raises(UserError, match=r"no pad token; set another one, for example '<pad>'"):
+        Renderer(tokenizer)
+
+
+def test_a_pad_that_the_template_emits_is_refused(tokenizer):
+    tokenizer.pad_token = "<|im_end|>"
+    with pytest.raises(UserError, match=r"'<\|im_end\|>', which its chat template emits"):
+        Renderer(tokenizer)
+    assert Renderer(tokenizer, check_pad=False).pad_id == 2
+
+
+def test_length_is_the_smaller_of_16384_and_the_models(tokenizer):
+    assert Renderer(tokenizer, model_max_length=512).max_length == 512
+    assert Renderer(tokenizer, model_max_length=40_000).max_length == 16_384
+    assert Renderer(tokenizer, model_max_length=512, max_length=64).max_length == 64
+    with pytest.raises(UserError, match="513 is above the 512"):
+        Renderer(tokenizer, model_max_length=512, max_length=513)
+
+
+def test_left_truncation_keeps_bos_and_the_end_and_is_counted(tokenizer):
+    whole = Renderer(tokenizer).render(CONTEXT, "abcdef")
+    renderer = Renderer(tokenizer, max_length=16)
+    item = renderer.render(CONTEXT, "abcdef")
+    assert item.ids == whole.ids[:1] + whole.ids[-15:]
+    assert item.cut == len(whole.ids) - 16
+    assert tokenizer.decode(item.ids[item.reply_start :]) == "abcdef<|im_end|>\n"
+    assert (renderer.rendered, renderer.truncated) == (1, 1)
+
+
+def test_right_truncation_keeps_the_beginning(tokenizer):
+    whole = Renderer(tokenizer).render(CONTEXT, "abcdef")
+    item = Renderer(tokenizer, max_length=16, truncation_side="right").render(CONTEXT, "abcdef")
+    assert item.ids == whole.ids[:16]
+
+
+def test_text_parts_are_read_and_others_refused_by_name(tokenizer):
+    renderer = Renderer(tokenizer)
+    parts = [{"role": "user", "content": [{"type": "text", "text": "2+2?"}]}]
+    assert renderer.render(parts, "4").ids == renderer.render(CONTEXT, "4").ids
+    with pytest.raises(DataError, match="pair 9f: holds a part of type 'image'"):
+        renderer.render([{"role": "user", "content": [{"type": "image", "url": "x"}]}], "4", where="pair 9f")
+
+
+def test_what_the_template_inserts_is_named(tokenizer):
+    tokenizer.chat_template = "{{ 'You are Tiny.' }}" + tokenizer.chat_template
+    assert Renderer(tokenizer).inserted == "You are Tiny.<|im_start|>user\n"
+
+
+def test_common_prefix():
+    assert common_prefix([(1, 2, 3), (1, 2, 4, 5), (1, 2, 3, 9)]) == 2
+    assert common_prefix([(1, 2), (1, 2, 3)]) == 2
+    assert common_prefix([]) == 0
