@@ -45,6 +45,7 @@ Facts = dict[str, Any]
 
 _STEP_FACTS = ("ingest", "pool", "attributes", "seed", "gold", "stage2")
 _STEP_NAMES = {"ingest": "read", "attributes": "attributes", "seed": "seed (a selection)", "gold": "gold", "stage2": "stage 2"}
+_SPLITS = ["train", "validation", "audit"]
 _MEASURED = ("accuracy_validation", "low", "high", "num_validation", "accuracy_train")
 
 
@@ -131,7 +132,9 @@ class _Reader:
             by_split = {key[0]: num for key, num in tables.count_by(table, ["split"]).items()}
             by_how = {key[0]: num for key, num in tables.count_by(table, ["how"]).items()}
         return Gold(
-            by_split=by_split,
+            by_split={
+                name: by_split[name] for name in sorted(by_split, key=_SPLITS.index if set(by_split) <= set(_SPLITS) else str)
+            },
             by_how=by_how,
             alpha_first=self._alpha("first round", facts.get("alpha_first"), [b for b in batches if b], config),
             alpha_retest=self._alpha("retest", facts.get("alpha_retest"), [], config),

@@ -12,8 +12,8 @@ _SERIES_COLOURS = {"right": BLUE, "wrong": ORANGE, "left alone": BLUE, "reversed
 
 
 def number_axis(alt: Any, most: float, is_narrow: bool) -> Any:
-    """Return an axis of counts: written out while they are short, with k and M from ten thousand."""
-    return alt.Axis(format="~s" if most >= 10_000 else ",d", tickCount=4 if is_narrow else 7, tickMinStep=1)
+    """Return an axis of counts: written out while they are short, with M and G from a million."""
+    return alt.Axis(format="~s" if most >= 1_000_000 else ",d", tickCount=4 if is_narrow else 7, tickMinStep=1)
 
 
 def marked_line(alt: Any, value: float) -> Any:
