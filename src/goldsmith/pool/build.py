@@ -9,6 +9,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from goldsmith.errors import UserError
 from goldsmith.pool.decontaminate import BenchmarkIndex
 from goldsmith.pool.dedup import CONTRADICTION, find_copies, part_name
 from goldsmith.pool.limit import OVER_LIMIT, apply_limit
+from goldsmith.pool.near import NEAR_SCHEMA, find_near
 from goldsmith.pool.parts import RAW_PREFIX, ensure_part
 from goldsmith.pool.sift import SCHEMAS, sift_chunk
 from goldsmith.progress import Progress
@@ -29,7 +31,7 @@ from goldsmith.store.engine import Chunk, map_chunks
 
 CHUNK_BYTES = 64 << 20
 """Row groups of a part are sifted together up to about this many bytes of text."""
-TABLES = ("pool", "pool_dropped", "contradictions", "flipped_on_purpose")
+TABLES = ("pool", "pool_dropped", "contradictions", "flipped_on_purpose", "near_duplicates")
 """What a build writes; the pool commits last."""
 
 
@@ -45,6 +47,8 @@ class PoolResult(BaseModel):
     ties: int
     sources: dict[str, int]
     label_origins: dict[str, int]
+    near_duplicates: int | None
+    """Pairs of the pool that are like an earlier one; None: not looked for."""
     benchmark_prompts: int
 
 
@@ -60,7 +64,7 @@ def build_pool(
     excluded_contexts: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> PoolResult:
-    """Make the tables `pool`, `pool_dropped`, `contradictions` and `flipped_on_purpose` from all raw tables.
+    """Make the tables `pool`, `pool_dropped`, `contradictions`, `flipped_on_purpose` and `near_duplicates` from all raw tables.
 
     Args:
         workspace: its `pool` section gives `limit` and `flip_share`, its `engine` section the runner.
@@ -94,6 +98,7 @@ def build_pool(
             totals = _sift(chunks, workspace, num_rows, progress)
             if (limit := workspace.config.pool.limit) is not None:
                 totals.update(apply_limit(folders, limit, workspace.seed))
+            totals["near"] = _near(work, Path(folders["pool"]), writers["near_duplicates"], totals["kept"], workspace)
             for name, writer in writers.items():
                 ensure_part(writer, SCHEMAS[name])
             return _finish(writers, totals, num_rows, len(prompts))
@@ -127,6 +132,8 @@ def _chunks(
             {"number": len(chunks) + offset, "part": str(path), "groups": groups, "copies": str(copies), **shared}
             for offset, groups in enumerate(_row_groups(path))
         ]
+    for chunk in chunks:
+        chunk["near"] = str(work / f"near-{chunk['number']:06d}.parquet") if workspace.config.pool.near_duplicates else None
     return chunks
 
 
@@ -158,6 +165,22 @@ def _sift(chunks: list[Chunk], workspace: Workspace, num_rows: int, progress: Pr
     return {**totals, **counted}
 
 
+def _near(work: Path, pool: Path, writer: Any, num_rows: int, workspace: Workspace) -> int | None:
+    """Write the table of near-duplicates within the pool; returns how many pairs have one, or None when that is not asked for."""
+    files = sorted(work.glob("near-*.parquet"))
+    if not workspace.config.pool.near_duplicates or not files:
+        return None
+    found = find_near(files, num_rows, workspace.config.engine)
+    if workspace.config.pool.limit is not None:
+        stays = {
+            name for path in pool.glob("*.parquet") for name in pq.read_table(path, columns=["pair_id"])["pair_id"].to_pylist()
+        }
+        found = [near for near in found if near.pair_id in stays and near.like in stays]
+    if found:
+        writer.write_rows([asdict(near) for near in found], NEAR_SCHEMA)
+    return len(found)
+
+
 def _finish(writers: dict[str, Any], totals: dict[str, Any], num_rows: int, num_prompts: int) -> PoolResult:
     over = {OVER_LIMIT: totals["over_limit"]} if totals.get("over_limit") else {}
     dropped = dict(sorted({**totals["dropped"], **over}.items()))
@@ -173,6 +196,7 @@ def _finish(writers: dict[str, Any], totals: dict[str, Any], num_rows: int, num_
         ties=totals["ties"],
         sources=dict(sorted(totals["sources"].items())),
         label_origins=dict(sorted(totals["label_origins"].items())),
+        near_duplicates=totals["near"],
         benchmark_prompts=num_prompts,
     )
     writers["pool"].counts = Counts(total=num_rows, kept=result.kept, dropped=dropped)

@@ -7,6 +7,7 @@ match and costs nothing; what is left is looked up in a bit table by a rolling h
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -22,6 +23,10 @@ CONTAMINATED_GRAM = "contaminated-13gram"
 CONTAMINATED_SHORT = "contaminated-short-prompt"
 _BITS = 22
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+WordsOfRows = Sequence[Sequence[Sequence[bytes]]]
+"""For each row, for each of its texts, the words."""
 
 
 @dataclass(slots=True)
@@ -59,43 +64,42 @@ class BenchmarkIndex:
             index.bits[_slots(table.T)] = True
         return index
 
-    def contaminated(self, texts_of_rows: Sequence[Sequence[str]], first_prompts: Sequence[str]) -> dict[int, tuple[str, str]]:
+    def contaminated(self, words_of_rows: WordsOfRows, first_prompts: Sequence[Sequence[bytes]]) -> dict[int, tuple[str, str]]:
         """Return the contaminated rows of a batch: place in the batch -> (reason, what was hit).
 
         Args:
-            texts_of_rows: for each row, the texts of its context and of both replies; a 13-gram lies within one of them.
-            first_prompts: for each row, the text of its first user turn.
+            words_of_rows: for each row, the words of each of its texts (the context's turns, both replies); a 13-gram lies within one.
+            first_prompts: for each row, the words of its first user turn.
         """
         found = self._short_hits(first_prompts) if self.short else {}
         if self.grams:
             # A shared 13-gram is the stronger finding, and the two reasons are counted apart.
-            found.update(self._gram_hits(texts_of_rows))
+            found.update(self._gram_hits(words_of_rows))
         return found
 
-    def _short_hits(self, first_prompts: Sequence[str]) -> dict[int, tuple[str, str]]:
+    def _short_hits(self, first_prompts: Sequence[Sequence[bytes]]) -> dict[int, tuple[str, str]]:
         found = {}
         for row, prompt in enumerate(first_prompts):
-            if len(prompt) > 4096:  # twelve words are shorter
-                continue
-            key = b" ".join(words(prompt))
-            place = self.short.get(key)
-            if place is not None:
+            if len(prompt) < GRAM and (place := self.short.get(key := b" ".join(prompt))) is not None:
                 found[row] = (CONTAMINATED_SHORT, f"{self.set_names[place]}: {key.decode()}")
         return found
 
-    def _gram_hits(self, texts_of_rows: Sequence[Sequence[str]]) -> dict[int, tuple[str, str]]:
+    def _gram_hits(self, words_of_rows: WordsOfRows) -> dict[int, tuple[str, str]]:
         ids, ends = array("i"), []
         get = self.vocabulary.get
-        for texts in texts_of_rows:
+        for texts in words_of_rows:
             for text in texts:
-                ids.extend(map(get, words(text), repeat(0)))
+                ids.extend(map(get, text, repeat(0)))
                 ids.append(0)  # no 13-gram reaches from one text into the next
             ends.append(len(ids))
         found: dict[int, tuple[str, str]] = {}
+        told = 0
         for start, place in self._matches(np.frombuffer(ids, dtype=np.int32)):
-            row = int(np.searchsorted(ends, start, side="right"))
-            if row not in found:
-                found[row] = (CONTAMINATED_GRAM, self.set_names[place])
+            if start < told:
+                continue  # one finding a row is enough
+            row = bisect_right(ends, start)
+            told = ends[row]
+            found[row] = (CONTAMINATED_GRAM, self.set_names[place])
         return found
 
     def _matches(self, ids: Any) -> Iterable[tuple[int, int]]:

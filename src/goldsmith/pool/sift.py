@@ -6,7 +6,9 @@ import json
 import pickle
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from goldsmith.benchdata.prompts import first_turn, text_of_content
+from goldsmith.benchdata.prompts import text_of_content
 from goldsmith.identity import unit_interval
 from goldsmith.pool.decontaminate import BenchmarkIndex
 from goldsmith.pool.dedup import CONTRADICTION
+from goldsmith.pool.near import NEAR_SCHEMA, SIGNATURE_SCHEMA, signature_batch
 from goldsmith.pool.parts import PartWriter
+from goldsmith.pool.words import words
 from goldsmith.store.engine import Chunk
 from goldsmith.store.pairs import pair_schema
 
@@ -29,6 +33,7 @@ SCHEMAS = {
     "contradictions": pair_schema(),
     "pool_dropped": DROPPED_SCHEMA,
     "flipped_on_purpose": FLIPPED_SCHEMA,
+    "near_duplicates": NEAR_SCHEMA,
 }
 BATCH_ROWS = 2048
 _OPPOSITE = {"first": "second", "second": "first", "tie": "tie"}
@@ -56,10 +61,15 @@ def sift_chunk(chunk: Chunk) -> Chunk:
             name: stack.enter_context(PartWriter(Path(folder) / f"part-{chunk['number']:06d}.parquet", SCHEMAS[name]))
             for name, folder in chunk["folders"].items()
         }
+        near = stack.enter_context(PartWriter(Path(chunk["near"]), SIGNATURE_SCHEMA)) if chunk["near"] else None
         part = stack.enter_context(pq.ParquetFile(chunk["part"]))
         for batch in part.iter_batches(batch_size=BATCH_ROWS, row_groups=chunk["groups"]):
-            verdicts = judge_batch(batch, index, excluded, copies)
+            found = BatchWords.of(batch) if chunk["near"] or index.grams or index.short else None
+            verdicts = judge_batch(batch, found, index, excluded, copies)
             kept = _split(batch, verdicts, outputs)
+            if near is not None and found is not None:
+                rows = [chain.from_iterable(texts) for place, texts in enumerate(found.texts) if place not in verdicts]
+                near.write(signature_batch(kept.column("pair_id").to_pylist(), rows))
             kept, flipped = flip_on_purpose(kept, chunk["flip_share"], chunk["seed"])
             outputs["pool"].write(kept)
             outputs["flipped_on_purpose"].write(flipped)
@@ -74,7 +84,9 @@ def sift_chunk(chunk: Chunk) -> Chunk:
     return {**counts, **{name: dict(counter) for name, counter in counters.items()}}
 
 
-def judge_batch(batch: pa.RecordBatch, index: BenchmarkIndex, excluded: dict[str, str], copies: dict[int, str]) -> Verdicts:
+def judge_batch(
+    batch: pa.RecordBatch, found: BatchWords | None, index: BenchmarkIndex, excluded: dict[str, str], copies: dict[int, str]
+) -> Verdicts:
     """Return which rows leave, and why: copies first, then excluded contexts, then contamination."""
     verdicts: Verdicts = {}
     rows, contexts_ids = batch.column("row").to_pylist(), batch.column("context_id").to_pylist()
@@ -84,20 +96,32 @@ def judge_batch(batch: pa.RecordBatch, index: BenchmarkIndex, excluded: dict[str
         for place, name in enumerate(contexts_ids):
             if name in excluded:
                 verdicts.setdefault(place, (excluded[name], f"context {name}"))
-    if index.grams or index.short:
-        for place, found in _contamination(batch, index).items():
-            verdicts.setdefault(place, found)
+    if found is not None:
+        for place, verdict in index.contaminated(found.texts, found.first_prompts).items():
+            verdicts.setdefault(place, verdict)
     return verdicts
 
 
-def _contamination(batch: pa.RecordBatch, index: BenchmarkIndex) -> Verdicts:
-    texts, prompts = [], []
-    columns = (batch.column(name).to_pylist() for name in ("context", "first", "second"))
-    for context, first, second in zip(*columns, strict=True):
-        messages = orjson.loads(context)
-        texts.append([*(text_of_content(message["content"]) for message in messages), first, second])
-        prompts.append(first_turn(messages))
-    return index.contaminated(texts, prompts)
+@dataclass(frozen=True, slots=True)
+class BatchWords:
+    """The words of a batch: per row those of each text, and those of the first user turn."""
+
+    texts: list[list[list[bytes]]]
+    first_prompts: list[list[bytes]]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> BatchWords:
+        """Return the words of every text of the batch; each text is normalised once."""
+        texts, first_prompts = [], []
+        columns = (batch.column(name).to_pylist() for name in ("context", "first", "second"))
+        for context, first, second in zip(*columns, strict=True):
+            messages = orjson.loads(context)
+            turns = [words(text_of_content(message["content"])) for message in messages]
+            texts.append([*turns, words(first), words(second)])
+            first_prompts.append(
+                next((turn for turn, message in zip(turns, messages, strict=True) if message["role"] == "user"), [])
+            )
+        return cls(texts=texts, first_prompts=first_prompts)
 
 
 def _split(batch: pa.RecordBatch, verdicts: Verdicts, outputs: dict[str, PartWriter]) -> pa.RecordBatch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -77,9 +78,11 @@ _HINTS = (
 
 def label_origin(value: Any) -> str:
     """Return which kind of labeller a free-text `label_source` names: human, llm, rule, likes or unknown."""
-    if not isinstance(value, str):
-        return "unknown"
-    name = value.lower()
+    return _origin_of(value[:200].lower()) if isinstance(value, str) else "unknown"
+
+
+@lru_cache(maxsize=1024)
+def _origin_of(name: str) -> str:
     if name in ORIGINS:
         return name
     return next((origin for origin, hints in _HINTS if any(_has_word(name, hint) for hint in hints)), "unknown")

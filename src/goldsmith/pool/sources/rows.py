@@ -104,8 +104,16 @@ def _row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
         draft.strength,
         draft.source or default_source,
         source_ref,
-        fast_json(meta).decode() if meta else "{}",
+        _meta_json(meta) if meta else "{}",
     )
+
+
+def _meta_json(meta: dict[str, Any]) -> str:
+    """The meta as sorted JSON; it names nothing, so the form of its floats does not matter."""
+    try:
+        return orjson.dumps(meta, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        return fast_json(meta).decode()
 
 
 def _sort_key(content: Any) -> str:
