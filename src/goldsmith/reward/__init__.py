@@ -2,5 +2,6 @@
 
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import RewardModel
+from goldsmith.reward.score import score_file
 
-__all__ = ["Reply", "RewardModel"]
+__all__ = ["Reply", "RewardModel", "score_file"]

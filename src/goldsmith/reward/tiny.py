@@ -55,7 +55,10 @@ def write_tiny_model(
     }
     if num_labels is not None:
         settings["num_labels"] = num_labels
-    prefix, kind = {"llama": "Llama", "qwen3": "Qwen3"}[family], "ForCausalLM" if num_labels is None else "ForSequenceClassification"
+    prefix, kind = (
+        {"llama": "Llama", "qwen3": "Qwen3"}[family],
+        "ForCausalLM" if num_labels is None else "ForSequenceClassification",
+    )
     config = getattr(transformers, f"{prefix}Config")(**settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

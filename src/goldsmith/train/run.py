@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.train import TrainConfig
+from goldsmith.config.workspace import GoldsmithConfig
 from goldsmith.errors import UserError
 from goldsmith.identity import combined_digest, digest
 from goldsmith.reward.checkpoint import checkpoint_digest, locate
@@ -115,6 +117,29 @@ def train_reward_model(
     _save(classifier, store, out, facts, metrics, chosen)
     shutil.rmtree(work, ignore_errors=True)
     return TrainResult(path=out, metrics=metrics)
+
+
+def train_file(
+    path: str | Path, base: str | Path, out: Path, config: GoldsmithConfig, *, progress: Progress | None = None
+) -> TrainResult:
+    """Train on a file of pairs in any format that `pool add` reads; rows that are no pairs are counted by reason in the metrics.
+
+    Raises:
+        UserError: as `train_reward_model`, or the file cannot be read.
+    """
+    from goldsmith.pool.sources import Rejected, read_pairs
+
+    pairs: list[Pair] = []
+    rejected: Counter[str] = Counter()
+    for row in read_pairs(path, max_line_mb=config.pool.max_line_mb):
+        if isinstance(row, Rejected):
+            rejected[row.reason] += 1
+        else:
+            pairs.append(row)
+    result = train_reward_model(
+        pairs, base, out, config.train, config.reward, seed=config.seed, head_config=config.head, progress=progress
+    )
+    return TrainResult(path=result.path, metrics={**result.metrics, "rejected_rows": dict(rejected)})
 
 
 def _train(job: Job) -> tuple[Any, dict[str, Any]]:
