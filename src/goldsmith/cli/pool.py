@@ -33,7 +33,7 @@ def add(inputs: tuple[str, ...], column_map: tuple[str, ...], workspace: str, as
     place = Workspace(workspace)
     progress = ConsoleProgress()
     with place.locked():
-        result = add_to_pool(place, list(inputs), column_map=parse_map(column_map), progress=progress.update)
+        result = add_to_pool(place, list(inputs), column_map=parse_map(column_map), progress=progress)
     progress.done()
     lines = []
     for item in result.inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from goldsmith.curate.context import Context
 from goldsmith.curate.gold import PAIR_COLUMNS
 from goldsmith.curate.rewards import closed_contexts, rewards, trainable
 from goldsmith.errors import UserError
-from goldsmith.store import Counts, from_row
+from goldsmith.store import Counts, atomic, from_row
 
 RAW, CURATED, FINAL, BEST, GOLD = "raw", "curated", "final", "best RM", "gold RM"
 AUDIT_SET = "gold audit"
@@ -25,8 +26,10 @@ EVALUATION_SCHEMA = pa.schema(
         ("pair_id", pa.string()),
         ("context_id", pa.string()),
         ("margin", pa.float64()),
+        ("correct", pa.bool_()),
+        ("tie", pa.bool_()),
+        ("longer_correct", pa.float64()),
     ]
-    + [("correct", pa.bool_()), ("tie", pa.bool_()), ("longer_correct", pa.float64())]
 )
 
 
@@ -55,6 +58,7 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
         if not rows:
             raise UserError(f"no pair is left to train '{name}' on; `goldsmith report` shows where they went")
         context.progress.note(f"{name}: {settings.method} on {len(rows)} pairs")
+        _make_room(context.workspace.models, name, fingerprint)
         result = train_reward_model(
             [from_row(row) for row in rows],
             context.config.reward.base,
@@ -71,6 +75,16 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
     with context.workspace.writer("trained", step="train", fingerprint=fingerprint) as out:
         out.write(pa.table({"model": pa.array(sorted(facts), pa.string())}))
     return facts
+
+
+def _make_room(models: Path, name: str, fingerprint: str) -> None:
+    """Remove a model, or an unfinished one, that was trained from other data or settings."""
+    tag = models / f"{name}.fingerprint"
+    if tag.is_file() and tag.read_text(encoding="utf-8") == fingerprint:
+        return
+    for folder in (models / name, models / f".{name}.work"):
+        shutil.rmtree(folder, ignore_errors=True)
+    atomic.write_text(tag, fingerprint)
 
 
 def training_rows(context: Context, data: str) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ def add_sources(context: Context, fingerprint: str) -> dict[str, Any]:
 
     inputs = [_input(context, source) for source in context.config.pool.sources]
     if inputs:
-        add(context.workspace, inputs, progress=context.progress.update)
+        add(context.workspace, inputs, progress=context.progress)
     tables = raw_tables(context.workspace)
     num_pairs = sum(table.num_rows for table in tables)
     if num_pairs == 0:

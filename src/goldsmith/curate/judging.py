@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -30,30 +30,34 @@ JUDGEMENT_SCHEMA = pa.schema(
 
 def probe_judges(context: Context, fingerprint: str) -> dict[str, Any]:
     """Test every judge on gold train and validation; write `judges` and `verdicts_probe`."""
-    from goldsmith.judge import judge_pairs, test_judges
+    from goldsmith.judge import judge_pairs, recorded_models, test_judges
 
     settings = context.config.judge
-    names = _judge_names(context)
+    live, recorded = [endpoint.name for endpoint in context.config.llm.endpoints], recorded_models(_recorded(context))
     gold = [row for row in gold_up_to(context, 0) if row["split"] != "audit" and row["label"] != "tie"]
     probe = sorted(gold, key=lambda row: unit_interval(f"probe:{row['pair_id']}", context.seed))[: settings.probe_pairs]
-    pairs = [from_row(row) for row in probe]
+    pairs = [from_row(row) for row in gold]
+    names = [*live, *recorded]
     if not names or not pairs:
         return _write_probe(
             context, fingerprint, [], [], set(), "no judge is configured" if not names else "there is no gold to test judges on"
         )
-    run = judge_pairs(
-        pairs, _demonstrations(context, gold), _judges(context, names), settings, context.seed, context.progress.update
-    )
-    tests = test_judges(run.verdicts, pairs, names)
+    shown = _demonstrations(context, gold)
+    verdicts = []
+    # A recorded verdict costs nothing, so recorded judges are tested on all of gold; live ones on a probe.
+    for group, asked in ((live, [from_row(row) for row in probe]), (recorded, pairs)):
+        if group:
+            verdicts += judge_pairs(asked, shown, _judges(context, group), settings, context.seed, _calls(context)).verdicts
+    tests = test_judges(verdicts, pairs, names)
     passed = {test.model for test in tests if test.beats_chance}
     used = set(names) if settings.insist else passed
     reason = (
         ""
         if passed
-        else f"no judge beats chance on {len(pairs)} gold pairs"
+        else "no judge beats chance on gold train and validation"
         + ("; judge.insist is on, so their verdicts are used all the same" if settings.insist else "")
     )
-    return _write_probe(context, fingerprint, tests, run.verdicts, used, reason)
+    return _write_probe(context, fingerprint, tests, verdicts, used, reason)
 
 
 def recorded_files(context: Context) -> Any:
@@ -115,16 +119,14 @@ def used_judges(context: Context) -> list[str]:
     return [row["model"] for row in context.workspace.table("judges").rows() if row["used"]]
 
 
-def _judge_names(context: Context) -> list[str]:
-    from goldsmith.judge import recorded_models
-
-    return [endpoint.name for endpoint in context.config.llm.endpoints] + recorded_models(_recorded(context))
-
-
 def _judges(context: Context, names: Sequence[str]) -> list[Any]:
     from goldsmith.judge import judges
 
     return judges(names, context.llm, _recorded(context))
+
+
+def _calls(context: Context) -> Callable[[int, int], None]:
+    return lambda done, total: context.progress.update(done, total, "LLM calls")
 
 
 def _recorded(context: Context) -> list[Any]:

@@ -10,7 +10,8 @@ from goldsmith.curate.inputs import held_out_contexts
 
 def make_pool(context: Context, fingerprint: str) -> dict[str, Any]:
     """Write `pool`, `pool_dropped`, `contradictions` and `flipped_on_purpose`, and return the counts."""
-    from goldsmith.benchdata.prompts import BenchmarkPrompt, benchmark_prompts
+    from goldsmith.benchdata.prompts import BenchmarkPrompt
+    from goldsmith.pool.benchmarks import benchmark_prompts
     from goldsmith.pool.build import build_pool
     from goldsmith.types import Message
 

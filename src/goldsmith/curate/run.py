@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,17 @@ def _begin(folder: Path, config: GoldsmithConfig, resolved: dict[str, Any]) -> N
 
 
 def machine() -> str:
-    """Return the processor count, architecture and system, as a report says them."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+    """Return the processor, its cores and the memory, as a report says them."""
+    processor = _field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
+    memory = _field("/proc/meminfo", "MemTotal")
+    return f"{processor}, {os.cpu_count()} cores" + (f", {int(memory.split()[0]) / 2**20:.0f} GiB" if memory else "")
+
+
+def _field(path: str, name: str) -> str | None:
+    """The first value of that name in one of Linux's files of `name: value` lines; None elsewhere."""
+    place = Path(path)
+    lines = place.read_text(encoding="utf-8", errors="replace").splitlines() if place.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)
 
 
 @contextmanager
@@ -130,7 +139,12 @@ def _seconds_kept(folder: Path) -> Iterator[None]:
 def _write_usage(context: Context) -> None:
     """LLM usage of the whole workspace, from the ledger; nothing when no LLM was ever set up."""
     if "llm" in context.__dict__:
-        context.workspace.write_facts(context.run_folder, "usage", context.llm.usage())
+        models = [asdict(usage) for usage in context.llm.usage()]
+        names = ("calls", "cached", "unknown", "prompt_tokens", "completion_tokens", "cost")
+        facts = {name: sum(model[name] for model in models) for name in names}
+        facts["failed"] = sum(sum(model["failures"].values()) for model in models)
+        by_model = {model["model"]: {name: model[name] for name in names} for model in models}
+        context.workspace.write_facts(context.run_folder, "usage", {**facts, "by_model": by_model})
 
 
 def _write_timing(workspace: Workspace, folder: Path) -> None:
