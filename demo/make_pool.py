@@ -39,6 +39,11 @@ class Made:
     flip: str | None = None
 
     @property
+    def replies(self) -> list[tuple[str, str]]:
+        """Both replies, each with its prompt's key."""
+        return [(self.prompt.key, self.chosen), (self.prompt.key, self.rejected)]
+
+    @property
     def pair(self) -> Pair:
         """The pair under its clean label."""
         return Pair.from_replies(self.prompt.messages, self.chosen, self.rejected, label_origin="rule")
@@ -74,14 +79,20 @@ def split(groups: Sequence[list[Made]], num_pool: int, num_heldout: int, seed: i
 
 
 def _balanced(made: list[Made], num: int) -> list[Made]:
-    """Return `num` pairs in their order; what is left out comes from the more frequent of "right is longer" and "wrong is longer"."""
-    surplus = len(made) - num
-    while surplus > 0:
+    """Return `num` pairs in their order.
+
+    What is left out comes from the more frequent of "right is longer" and "wrong is longer", first where it also saves a reply
+    that no other pair uses: fewer replies are quicker to read.
+    """
+    made = list(made)
+    uses = Counter(reply for m in made for reply in m.replies)
+    while len(made) > num:
         wrong_longer = [m for m in made if len(m.rejected) > len(m.chosen)]
         right_longer = [m for m in made if len(m.rejected) < len(m.chosen)]
         larger = max(wrong_longer, right_longer, key=len)
-        made = [m for m in made if m is not larger[-1]]
-        surplus -= 1
+        gone = max(larger, key=lambda m: sum(uses[reply] == 1 for reply in m.replies))
+        made.remove(gone)
+        uses.subtract(gone.replies)
     return made
 
 
@@ -130,7 +141,7 @@ def describe(name: str, made: Sequence[Made]) -> None:
     lengths = [(len(m.chosen), len(m.rejected), m.flip is not None) for m in made]
     clean = sum((c > r) + (c == r) / 2 for c, r, _ in lengths) / len(made)
     noisy = sum((c > r) != flip if c != r else 0.5 for c, r, flip in lengths) / len(made)
-    replies = {(m.prompt.key, reply) for m in made for reply in (m.chosen, m.rejected)}
+    replies = {reply for m in made for reply in m.replies}
     turns = sum(len(m.prompt.messages) > 1 for m in made)
     print(
         f"{name}: {len(made)} pairs, {len({m.prompt.key for m in made})} prompts, {len(replies)} replies, {turns} pairs of several turns"
