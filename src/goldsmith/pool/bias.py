@@ -1,4 +1,4 @@
-"""Shortcuts in labels: is the preferred reply the longer one, or the one with more formatting, more often than not?"""
+"""Shortcuts in labels: whether the preferred reply is, more often than not, the longer or the more formatted one."""
 
 from __future__ import annotations
 

@@ -27,6 +27,10 @@ def _turns(text: str) -> list[Row]:
     return turns
 
 
+def _before_last(text: str) -> str:
+    return text[: text.rfind("\n\nAssistant:")].strip()
+
+
 def _read(row: Row) -> list[Draft]:
     chosen, rejected = row["chosen"], row["rejected"]
     if not isinstance(chosen, str) or not isinstance(rejected, str):
@@ -34,7 +38,8 @@ def _read(row: Row) -> list[Draft]:
     first, second = _turns(chosen), _turns(rejected)
     if not first or not second or first[-1]["role"] != "assistant" or second[-1]["role"] != "assistant":
         raise Reject("no-assistant-turn", "a transcript does not end with a turn of the assistant")
-    if first[:-1] != second[:-1]:
+    # Compared as written: speakers may follow themselves, and merging such turns would hide an earlier difference.
+    if first[:-1] != second[:-1] or _before_last(chosen) != _before_last(rejected):
         raise Reject("differs-before-last-turn", "chosen and rejected differ before the last turn of the assistant")
     return [
         Draft(
