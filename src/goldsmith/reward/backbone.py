@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from goldsmith.config.reward import RewardConfig
-from goldsmith.reward.checkpoint import checkpoint_digest, choose_device, choose_dtype, load_tokenizer, locate, max_positions
+from goldsmith.reward.checkpoint import (
+    checkpoint_digest,
+    choose_device,
+    choose_dtype,
+    load_tokenizer,
+    locate,
+    max_positions,
+    quiet_loading,
+)
 from goldsmith.reward.render import Renderer
 from goldsmith.reward.trunk import SHARING_IS_SAFE
 
@@ -44,7 +52,8 @@ def load_backbone(config: RewardConfig) -> Backbone:
 
     folder = locate(config.base)
     device = choose_device()
-    trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device)).to(device).eval()
+    with quiet_loading():
+        trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device)).to(device).eval()
     return Backbone(
         trunk=trunk,
         renderer=make_renderer(folder, trunk.config, config),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,15 +60,6 @@ def _file_digest(path: Path, _changed: int) -> str:
     return file_digest(path)
 
 
-def weights_digest(tensors: dict[str, Any]) -> str:
-    """Return the SHA-256 of named arrays: names in order, then their bytes."""
-    whole = hashlib.sha256()
-    for name in sorted(tensors):
-        whole.update(name.encode())
-        whole.update(tensors[name].tobytes())
-    return whole.hexdigest()
-
-
 def read_config(folder: Path) -> dict[str, Any]:
     """Return config.json of a checkpoint as it stands on disk.
 
@@ -97,6 +89,22 @@ def load_tokenizer(folder: Path) -> Any:
         raise UserError(
             f"{folder}: the tokenizer cannot be loaded ({error}); copy tokenizer.json and tokenizer_config.json of the base model into it"
         ) from None
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Silence transformers' bars and its table of weights that are missing on purpose (a head) or not needed (an LM head)."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def choose_device() -> Any:

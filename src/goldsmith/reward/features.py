@@ -1,8 +1,8 @@
 """Frozen trunk features of replies, computed once and kept on disk.
 
-A feature vector is the concatenation of hidden states of one forward pass, `D` numbers each: first the last layer after the final
-norm at the last token (what a standard classification head reads), then, for the readout `layers`, the last token's states of
-three inner layers and the mean over the reply's tokens of one. Both readouts share one cache, as `last` is the beginning of `layers`.
+One forward pass gives both readouts, of D numbers a layer: `last` is the last layer after the final norm at the last token, which is what
+a standard classification head reads, so a head fitted on it can be exported; `layers` is the mean over the reply's tokens of two inner
+layers, which predicts preferences far better under a linear head (design/LOG-head.md) but has no standard checkpoint format.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 Readout = Literal["last", "layers"]
-FORMAT = 1
+FORMAT = 2
 """Version of what a vector holds and of the files; another version is another cache folder."""
-INNER = (0.25, 0.5, 0.75)
-"""Depths of the inner layers whose last-token states are read; the middle one also gives the mean over the reply."""
-_COMMIT_SECONDS = 20.0
+MEAN_DEPTHS = (0.5, 0.87)
+"""Depths, as shares of the layers, whose states are averaged over the reply: best of those tried on two real sets."""
+COMMIT_SECONDS = 20.0
+"""Computed features are written this often; a kill loses no more."""
 
 
 class FeatureStore:
@@ -74,7 +75,7 @@ class FeatureStore:
         """A name for everything that decides a vector; the cache's subfolder is called after it."""
         renderer, trunk = self.renderer, self.backbone.trunk
         return digest(
-            [FORMAT, self.backbone.digest, renderer.max_length, renderer.truncation_side, list(INNER), str(trunk.dtype)]
+            [FORMAT, self.backbone.digest, renderer.max_length, renderer.truncation_side, list(MEAN_DEPTHS), str(trunk.dtype)]
         )
 
     @cached_property
@@ -84,7 +85,7 @@ class FeatureStore:
 
     def width(self, readout: Readout) -> int:
         """Return the numbers of a feature vector."""
-        return self.hidden * (1 if readout == "last" else len(INNER) + 2)
+        return self.hidden * (1 if readout == "last" else len(MEAN_DEPTHS))
 
     def features(self, replies: Sequence[Reply], *, readout: Readout = "layers", progress: Progress | None = None) -> Floats:
         """Return the feature vectors of `replies`, float32 [N, width], in their order; equal conversations are computed once.
@@ -99,8 +100,10 @@ class FeatureStore:
         # and rounding, which depends on a batch's shape, is the same too.
         groups, _ = group_replies(rendered, replies, share=self.backbone.shares_prefixes)
         self._compute(groups, names, replies, known, progress)
-        width = self.width(readout)
-        return np.stack([known[name][:width] for name in names]) if names else np.empty((0, width), dtype=np.float32)
+        columns = slice(0, self.hidden) if readout == "last" else slice(self.hidden, None)
+        return (
+            np.stack([known[name][columns] for name in names]) if names else np.empty((0, self.width(readout)), dtype=np.float32)
+        )
 
     def _compute(
         self,
@@ -124,7 +127,7 @@ class FeatureStore:
                 fresh[names[row]] = vector
                 done += 1
             tokens += sum(group.tokens for group in batch)
-            if time.monotonic() - committed > _COMMIT_SECONDS:
+            if time.monotonic() - committed > COMMIT_SECONDS:
                 self._commit(fresh)
                 known.update(fresh)
                 fresh, committed = {}, time.monotonic()
@@ -176,7 +179,7 @@ class FeatureStore:
 
 
 def readout_vectors(hidden_states: Sequence[torch.Tensor], part: trunks.Part) -> torch.Tensor:
-    """Return the feature vectors of a part, float32 [R, 5 D].
+    """Return what both readouts are cut from, float32 [R, 3 D]: the last token's final state, then the replies' mean states.
 
     Args:
         hidden_states: [R, S, D] of the embeddings and every layer; the last one after the final norm.
@@ -185,14 +188,11 @@ def readout_vectors(hidden_states: Sequence[torch.Tensor], part: trunks.Part) ->
     import torch
 
     depth = len(hidden_states) - 1
-    inner = [hidden_states[max(1, round(share * depth))] for share in INNER]
     steps_S = torch.arange(part.mask_RS.shape[1], device=part.mask_RS.device)
     is_reply_RS = (part.mask_RS > 0) & (steps_S >= part.starts_R[:, None])
     weight_RS1 = is_reply_RS[..., None].float()
-    mean = (inner[1].float() * weight_RS1).sum(1) / weight_RS1.sum(1)
-    return torch.cat(
-        [trunks.last_token(hidden_states[-1], part), *(trunks.last_token(state, part) for state in inner), mean], dim=1
-    )
+    means = [(hidden_states[round(share * depth)].float() * weight_RS1).sum(1) / weight_RS1.sum(1) for share in MEAN_DEPTHS]
+    return torch.cat([trunks.last_token(hidden_states[-1], part), *means], dim=1)
 
 
 def _owed(groups: Sequence[trunks.Group], is_owed: Sequence[bool]) -> list[trunks.Group]:

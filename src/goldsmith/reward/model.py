@@ -18,6 +18,7 @@ from goldsmith.reward.checkpoint import (
     load_tokenizer,
     locate,
     max_positions,
+    quiet_loading,
     read_config,
 )
 from goldsmith.reward.grouping import Progress, Reply, group_replies
@@ -180,9 +181,10 @@ def load_classifier(folder: Path, dtype: Dtype) -> Any:
         raise UserError(f"{folder} is no sequence classifier with one label (it has {labels}); {remedy}")
     device = choose_device()
     try:
-        model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-            str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True
-        )
+        with quiet_loading():
+            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+                str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch or train the model again") from None
     if report["missing_keys"] or report["mismatched_keys"]:

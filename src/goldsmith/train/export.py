@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.errors import GoldsmithError
+from goldsmith.reward.checkpoint import quiet_loading
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import CARD, RewardModel
 from goldsmith.reward.render import Renderer
@@ -31,7 +32,8 @@ def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -
     import torch
     import transformers
 
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32)
+    with quiet_loading():
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32)
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = pad_id
     with torch.no_grad():
         values = torch.zeros(model.score.in_features) if weight is None else torch.as_tensor(weight, dtype=torch.float32)
@@ -63,7 +65,8 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
     chosen = list(probes[:ROUND_TRIP_TEXTS])
     before = RewardModel(classifier.eval(), renderer, "in memory").score_replies(chosen)
     with write_directory(out) as folder:
-        classifier.save_pretrained(folder)
+        with quiet_loading():
+            classifier.save_pretrained(folder)
         renderer.tokenizer.save_pretrained(folder)
         write_json(folder / CARD, facts)
         (folder / "README.md").write_text(_readme(facts), encoding="utf-8")

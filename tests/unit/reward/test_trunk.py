@@ -15,7 +15,10 @@ def _group(prefix_length: int, lengths: list[int], rows: list[int], seed: int, *
     generator = torch.Generator().manual_seed(seed)
     prefix = torch.randint(3, 250, (prefix_length,), generator=generator).tolist()
     rendered = [
-        Rendered(ids=tuple(prefix + [10 + index] + torch.randint(3, 250, (length,), generator=generator).tolist()), reply_start=prefix_length)
+        Rendered(
+            ids=(*prefix, 10 + index, *torch.randint(3, 250, (length,), generator=generator).tolist()),
+            reply_start=prefix_length,
+        )
         for index, length in enumerate(lengths)
     ]
     return trunks.make_group(rendered, rows, share=share)
@@ -71,7 +74,9 @@ def test_gradients_flow_through_the_shared_prefix(tiny: Path):
 
 def test_the_prefix_ends_where_the_reply_begins():
     # Both replies begin with token 7: it belongs to the replies although they share it.
-    group = trunks.make_group([Rendered(ids=(1, 2, 7, 8), reply_start=2), Rendered(ids=(1, 2, 7, 9, 9), reply_start=2)], [0, 1], share=True)
+    group = trunks.make_group(
+        [Rendered(ids=(1, 2, 7, 8), reply_start=2), Rendered(ids=(1, 2, 7, 9, 9), reply_start=2)], [0, 1], share=True
+    )
     assert group.prefix == (1, 2)
     assert group.suffixes == ((7, 8), (7, 9, 9))
     assert group.starts == (0, 0)
