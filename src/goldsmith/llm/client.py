@@ -73,7 +73,9 @@ class Endpoint:
 
         try:
             # The library's own read time-out restarts with every byte; this one is for the whole exchange.
-            call = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+            # A redirect is an answer of somebody else than the server that was configured: not followed.
+            options = {"follow_redirects": False}
+            call = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=options)
             response = await asyncio.wait_for(call, self.timeout_s)
         except openai.APIStatusError as error:
             return Attempt(

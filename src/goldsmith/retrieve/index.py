@@ -163,6 +163,7 @@ def _partitions(rows: int) -> int:
 def _lance_table(vectors: Vectors, folder: Path) -> Any:
     try:
         import lancedb
+        from lancedb.index import IvfFlat
     except ImportError:
         raise UserError(
             f"{len(vectors)} vectors need an approximate index, and lancedb is not installed; "
@@ -174,5 +175,5 @@ def _lance_table(vectors: Vectors, folder: Path) -> Any:
     flat = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).reshape(-1)), width)
     data = pa.table({"row": pa.array(np.arange(len(vectors), dtype=np.int64)), "vector": flat})
     table = lancedb.connect(str(folder)).create_table("pairs", data=data, mode="overwrite")
-    table.create_index(metric="l2", index_type="IVF_FLAT", num_partitions=_partitions(len(vectors)), vector_column_name="vector")
+    table.create_index("vector", config=IvfFlat(distance_type="l2", num_partitions=_partitions(len(vectors))))
     return table
