@@ -28,7 +28,7 @@ TARGET_SHARE = 0.65
 ATTRIBUTES_TOKENS = 60
 EXAMPLE_TOKENS = 500
 """Room of one example at most."""
-SMALLEST_EXAMPLE_TOKENS = 110
+SMALLEST_EXAMPLE_TOKENS = 160
 """An example cut to less than this shows nothing; it is left out."""
 
 
