@@ -76,11 +76,14 @@ def read_recorded_votes(context: Context, fingerprint: str) -> dict[str, Any]:
             path = context.path(name)
             found = read_votes(path)
             store.add(found.votes, recorded=True)
-            pairs |= {pair.pair_id: pair for pair in found.pairs}
+            distinct = {pair.pair_id: pair for pair in found.pairs}
+            brought = _limited(distinct.values(), context.config.gold.recorded_limit, context.seed)
+            pairs |= {pair.pair_id: pair for pair in brought}
             facts[path.name] = {
                 "rows": found.num_rows,
                 "votes": len(found.votes),
-                "pairs": len(found.pairs),
+                "pairs": len(brought),
+                "same_pair_again": len(found.pairs) - len(distinct),
                 "dropped": found.dropped,
             }
     finally:
