@@ -39,8 +39,11 @@ def daft_module(engine: EngineConfig | None = None) -> Any:
 
 
 def _select_runner(daft: Any, engine: EngineConfig) -> None:
-    if engine.runner == _selected.get("runner"):
+    in_use = _selected.get("runner")
+    if engine.runner == in_use:
         return
+    if in_use is not None:
+        raise StoreError(f"engine.runner is {engine.runner!r} but this process already uses {in_use!r}; start a new process")
     try:
         if engine.runner == "ray":
             _start_ray(engine)
@@ -48,9 +51,8 @@ def _select_runner(daft: Any, engine: EngineConfig) -> None:
         else:
             daft.set_runner_native()
     except daft.exceptions.DaftCoreException as error:
-        in_use = _selected.get("runner", "another")
         raise StoreError(
-            f"engine.runner is {engine.runner!r} but this process already uses {in_use!r} ({error}); start a new process"
+            f"engine.runner is {engine.runner!r} but Daft already runs otherwise here ({error}); start a new process"
         ) from None
     _selected["runner"] = engine.runner
 
@@ -61,6 +63,8 @@ _selected: dict[str, str] = {}
 
 def _start_ray(engine: EngineConfig) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's workers are very polite by default, and starve on a machine that does anything else.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
     except ImportError:

@@ -25,7 +25,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> str:
 
 
 def workspace(path: Path, **pool: object) -> Workspace:
-    return Workspace(path / "ws", GoldsmithConfig.model_validate({"pool": pool}))
+    return Workspace(path / "ws", GoldsmithConfig.model_validate({"pool": pool, "engine": {"workers": 1}}))
 
 
 def test_every_pair_is_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:

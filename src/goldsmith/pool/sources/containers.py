@@ -73,6 +73,8 @@ def documents(path: Path) -> list[Document]:
 
 def _of_file(path: Path, name: str) -> list[Document]:
     head = _magic(str(path))
+    # A file name need not be UTF-8; what is stored must be.
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
     compression: Compression = "gzip" if head[:2] == b"\x1f\x8b" else ("zstd" if head[:4] == b"\x28\xb5\x2f\xfd" else "none")
     if path.name.lower().endswith(ARCHIVES) or head[257:262] == b"ustar":
         return [Document(str(path), f"{name}/{member}", compression, member) for member in _members(path)]

@@ -86,6 +86,9 @@ def _row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
     first, second = (draft.rejected, draft.chosen) if swapped else (draft.chosen, draft.rejected)
     whole = b"[%b,[%b,%b]]" % (context, fast_json(first), fast_json(second))
     name = hashlib.sha256(whole).hexdigest()[:ID_LENGTH]
+    source = draft.source or default_source
+    if not source.isascii():
+        source.encode("utf-8")
     meta = draft.meta
     if "_pair_id" in meta:
         meta = {key: value for key, value in meta.items() if key != "_pair_id"}
@@ -102,7 +105,7 @@ def _row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
         "tie" if draft.tie else ("second" if swapped else "first"),
         draft.label_origin,
         draft.strength,
-        draft.source or default_source,
+        source,
         source_ref,
         _meta_json(meta) if meta else "{}",
     )
