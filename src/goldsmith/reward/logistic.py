@@ -70,13 +70,23 @@ def _line_search(
 
 
 def best_temperature(margin_N: Floats, weight_N: Floats) -> float:
-    """Return T > 0 that minimises `log_loss(margin / T)`, between 1/20 and 20 (20 too when the margins predict nothing)."""
-    low, high = np.log(0.05), np.log(20.0)
+    """Return T, between 1/20 and 20, that gives `margin / T` the best likelihood (20 when the margins predict nothing).
+
+    One pair in N + 2 is taken to be wrong whatever the margins say (Laplace's rule): a small set that happens to be predicted without
+    an error does not prove certainty.
+    """
+    wrong = 1.0 / (len(margin_N) + 2.0)
+
+    def loss(log_temperature: float) -> float:
+        scaled_N = margin_N / np.exp(log_temperature)
+        return (1.0 - wrong) * log_loss(scaled_N, weight_N) + wrong * log_loss(-scaled_N, weight_N)
+
+    low, high = float(np.log(0.05)), float(np.log(20.0))
     # The loss is convex in 1/T, so unimodal in log T: golden-section search.
-    ratio = (np.sqrt(5.0) - 1.0) / 2.0
+    ratio = (5.0**0.5 - 1.0) / 2.0
     for _ in range(60):
         left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if log_loss(margin_N / np.exp(left), weight_N) < log_loss(margin_N / np.exp(right), weight_N):
+        if loss(left) < loss(right):
             high = right
         else:
             low = left

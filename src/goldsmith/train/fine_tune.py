@@ -6,13 +6,19 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.errors import UserError
+from goldsmith.reward.checkpoint import choose_device, choose_dtype
 from goldsmith.reward.trunk import join_trunk
 from goldsmith.train.batches import make_units, plan_epoch
 from goldsmith.train.export import new_classifier
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from goldsmith.config.train import LoraConfig, TrainConfig
+    from goldsmith.train.batches import Unit
+    from goldsmith.train.frozen import FrozenStates
     from goldsmith.train.run import Job
+    from goldsmith.train.trainer import PairModel
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The linear maps of a Llama-like layer; each gets an adapter."""
@@ -31,13 +37,15 @@ def fine_tune(job: Job) -> tuple[Any, dict[str, Any]]:
     steps = [step for epoch in range(config.epochs) for step in plan_epoch(sizes, config.batch_size, epoch, job.seed)]
     classifier = new_classifier(job.features.backbone.folder, renderer.pad_id, job.head.weight)
     adapted, frozen_layers = _prepare(classifier, config)
+    model = PairModel(classifier, frozen_layers)
     trainer = PairTrainer(
-        PairModel(classifier, frozen_layers),
+        model,
         units,
         steps,
         pad_id=renderer.pad_id,
         token_budget=job.features.config.token_budget,
         center=config.center_rewards,
+        frozen=_frozen(model, units, job),
         args=_arguments(job, len(steps)),
     )
     trainer.add_callback(StopOnBadGradient(trainer))
@@ -55,6 +63,18 @@ def fine_tune(job: Job) -> tuple[Any, dict[str, Any]]:
         "train_accuracy": sum(step["accuracy"] * step["pairs"] for step in recent) / pairs,
     }
     return merged, metrics
+
+
+def _frozen(model: PairModel, units: Sequence[Unit], job: Job) -> FrozenStates | None:
+    from goldsmith.train.frozen import FrozenStates, fits_in_memory
+
+    if model.lower is None or not fits_in_memory(units, model.classifier.config.hidden_size):
+        return None
+    device = choose_device()
+    model.to(device)
+    return FrozenStates(
+        model.lower, units, pad_id=job.features.renderer.pad_id, token_budget=job.features.config.token_budget, device=device
+    )
 
 
 def _prepare(classifier: Any, config: TrainConfig) -> tuple[Any, int]:
@@ -95,8 +115,6 @@ def _first_layer(lora: LoraConfig, depth: int) -> int:
 def _arguments(job: Job, num_steps: int) -> Any:
     import torch
     from transformers import TrainingArguments
-
-    from goldsmith.reward.checkpoint import choose_device, choose_dtype
 
     config = job.config
     device = choose_device()

@@ -17,6 +17,7 @@ from goldsmith.errors import UserError
 from goldsmith.reward import trunk as trunks
 from goldsmith.reward.model import head_scores
 from goldsmith.train.batches import Unit, split_by_tokens
+from goldsmith.train.frozen import FrozenStates, row_offsets, shifted_groups
 from goldsmith.train.loss import bradley_terry_loss
 
 WEIGHTS = "trainable.safetensors"
@@ -82,6 +83,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         pad_id: int,
         token_budget: int,
         center: float,
+        frozen: FrozenStates | None = None,
         **rest: Any,
     ) -> None:
         """Prepare training.
@@ -93,10 +95,12 @@ class PairTrainer(Trainer):  # type: ignore[misc]
             pad_id: for padded tensors.
             token_budget: tokens of one forward and backward pass; a step of more is computed in pieces.
             center: weight of reward centring.
+            frozen: what the frozen layers make of all units, where it is kept.
             rest: arguments of `transformers.Trainer`.
         """
         super().__init__(model=model, train_dataset=Steps(steps), **rest)
         self.units, self.pad_id, self.token_budget, self.center = units, pad_id, token_budget, center
+        self.frozen = frozen
         self.step_metrics: list[dict[str, float]] = []
 
     def get_train_dataloader(self) -> DataLoader[list[int]]:
@@ -115,7 +119,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         losses, pairs, correct = [], 0, 0.0
         for positions in split_by_tokens(units, self.token_budget):
             piece = [units[position] for position in positions]
-            out, metrics = self._piece_loss(model, piece, total)
+            out, metrics = self._piece_loss(model, piece, [inputs[position] for position in positions], total)
             self.accelerator.backward(out)
             losses.append(out.detach())
             count = sum(len(unit.chosen) for unit in piece)
@@ -124,8 +128,10 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         self.step_metrics.append({"loss": float(loss), "accuracy": correct / pairs, "pairs": float(pairs)})
         return loss
 
-    def _piece_loss(self, model: PairModel, units: Sequence[Unit], total: float) -> tuple[torch.Tensor, dict[str, float]]:
-        reward_U = unit_rewards(model, units, self.pad_id, self.token_budget)
+    def _piece_loss(
+        self, model: PairModel, units: Sequence[Unit], numbers: Sequence[int], total: float
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        reward_U = unit_rewards(model, units, numbers, self.frozen, self.pad_id, self.token_budget)
         chosen = torch.cat([reward[list(unit.chosen)] for reward, unit in zip(reward_U, units, strict=True)])
         rejected = torch.cat([reward[list(unit.rejected)] for reward, unit in zip(reward_U, units, strict=True)])
         weights = torch.tensor([weight for unit in units for weight in unit.weights], device=chosen.device)
@@ -136,7 +142,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
                 name for name, margin in zip(names, (chosen - rejected).tolist(), strict=True) if not abs(margin) < float("inf")
             ]
             raise UserError(
-                f"the loss is {float(out.loss)} at step {self.state.global_step + 1}, from pairs {', '.join(bad[:8] or names[:8])}; nothing was "
+                f"the loss is {float(out.loss.detach())} at step {self.state.global_step + 1}, from pairs {', '.join(bad[:8] or names[:8])}; nothing was "
                 "updated. Lower train.learning_rate, or take these pairs out; the last checkpoint is kept"
             )
         return out.loss, out.metrics
@@ -159,23 +165,28 @@ class PairTrainer(Trainer):  # type: ignore[misc]
                 parameters[name].copy_(value)
 
 
-def unit_rewards(model: PairModel, units: Sequence[Unit], pad_id: int, token_budget: int) -> list[torch.Tensor]:
-    """Return for each unit the rewards of its replies, in the order of `unit.replies`."""
-    groups = [
-        trunks.Group(unit.group.prefix, unit.group.suffixes, unit.group.starts, tuple(offset + row for row in unit.group.rows))
-        for unit, offset in zip(units, _offsets(units), strict=True)
-    ]
-    batch = trunks.collate(groups, pad_id, token_budget, model.classifier.device)
-    scores = model(batch, model.frozen_states(batch))
+def unit_rewards(
+    model: PairModel, units: Sequence[Unit], numbers: Sequence[int], frozen: FrozenStates | None, pad_id: int, token_budget: int
+) -> list[torch.Tensor]:
+    """Return for each unit the rewards of its replies, in the order of `unit.replies`.
+
+    Args:
+        model: what is trained.
+        units: the units of a batch.
+        numbers: their numbers in `frozen`.
+        frozen: what the frozen layers make of all units, where it is kept.
+        pad_id: for padded tensors.
+        token_budget: tokens of one forward pass.
+    """
+    batch = trunks.collate(shifted_groups(units, row_offsets(units)), pad_id, token_budget, model.classifier.device)
+    if frozen is None:
+        inputs = model.frozen_states(batch)
+    else:
+        places = [(number, reply) for number, unit in zip(numbers, units, strict=True) for reply in range(len(unit.replies))]
+        inputs = frozen.inputs(batch, numbers, places)
+    scores = model(batch, inputs)
     ordered = scores.new_empty(len(scores)).index_copy(0, torch.tensor(batch.rows, device=scores.device), scores)
     return list(ordered.split([len(unit.replies) for unit in units]))
-
-
-def _offsets(units: Sequence[Unit]) -> list[int]:
-    offsets = [0]
-    for unit in units[:-1]:
-        offsets.append(offsets[-1] + len(unit.replies))
-    return offsets
 
 
 class StopOnBadGradient(TrainerCallback):  # type: ignore[misc]

@@ -53,3 +53,8 @@ def test_log_loss_by_hand():
     # log(1 + e^0) = log 2 with weight 1, log(1 + e^-log 3) = log(4/3) with weight 3.
     expected = (np.log(2.0) + 3.0 * np.log(4.0 / 3.0)) / 4.0
     np.testing.assert_allclose(log_loss(np.array([0.0, np.log(3.0)]), np.array([1.0, 3.0])), expected)
+
+
+def test_temperature_of_a_small_set_without_errors_is_not_certainty():
+    # Ten margins of 1, all right: the likelihood with one wrong in 12 is best at sigmoid(1 / T) = 11/12, so 1 / T = log 11.
+    np.testing.assert_allclose(best_temperature(np.ones(10), np.ones(10)), 1 / np.log(11.0), rtol=1e-4)

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from goldsmith.config.reward import RewardConfig
+from goldsmith.config.train import LoraConfig, TrainConfig
+from goldsmith.errors import GoldsmithError, UserError
+from goldsmith.reward import Reply, RewardModel
+from goldsmith.reward.features import FeatureStore
+from goldsmith.reward.head import fit_head
+from goldsmith.train import train_reward_model
+from goldsmith.train.export import check_round_trip
+
+LORA = TrainConfig(
+    method="lora", epochs=3, batch_size=4, learning_rate=0.01, checkpoint_steps=2, lora=LoraConfig(rank=4, alpha=8, last_layers=2)
+)
+FULL = LORA.model_copy(update={"method": "full", "learning_rate": 1e-3})
+
+
+@pytest.fixture
+def reading(tiny: Path, tmp_path: Path) -> RewardConfig:
+    return RewardConfig(base=str(tiny), feature_cache=tmp_path / "features", token_budget=256)
+
+
+def _train(pairs, tiny, out, config, reading, **more):
+    return train_reward_model(pairs, tiny, out, config, reading, seed=0, **more)
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
+    result = _train(pairs, tiny, tmp_path / "rm", TrainConfig(method="head"), reading, validation=pairs[:4])
+    store = FeatureStore(reading, None)
+    replies = [Reply(pair.messages, content) for pair in pairs for content in (pair.chosen, pair.rejected)]
+    vectors = store.features(replies, readout="last")
+    # The pairs are in the order the draw by hash gives them, which decides nothing but rounding.
+    head = fit_head(vectors[::2], vectors[1::2], [pair.context_id for pair in pairs], (1e-3, 1e-2, 1e-1, 1.0))
+    np.testing.assert_allclose(RewardModel.load(result.path).score_replies(replies), head.score(vectors), rtol=1e-3, atol=1e-4)
+    assert result.metrics["num_pairs"] == 12
+    assert result.metrics["validation_pairs"] == 4
+    card = json.loads((result.path / "goldsmith.json").read_text())
+    assert (card["pooling"], card["max_length"], card["method"]) == ("last", 512, "head")
+    assert "maximum length: 512" in (result.path / "README.md").read_text()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("config", [LORA, FULL], ids=["lora", "full"])
+def test_training_learns_and_other_programs_read_the_same_scores(pairs, tiny, tmp_path, reading, config):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    result = _train(pairs, tiny, tmp_path / "rm", config, reading)
+    model = RewardModel.load(result.path)
+    wins = [
+        first > second if pair.label == "first" else second > first
+        for pair, (first, second) in zip(pairs, model.score_pairs(pairs), strict=True)
+    ]
+    assert all(wins)
+    assert result.metrics["train_accuracy"] > 0.9
+    plain = AutoModelForSequenceClassification.from_pretrained(str(result.path), dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(str(result.path))
+    turns = [[*pair.messages, {"role": "assistant", "content": pair.chosen}] for pair in pairs[:3]]
+    padded = tokenizer.apply_chat_template(turns, tokenize=True, padding=True, return_dict=True, return_tensors="pt")
+    with torch.inference_mode():
+        expected = plain(**padded).logits[:, 0].tolist()
+    assert model.score(turns) == pytest.approx(expected, abs=1e-4)
+
+
+def test_lora_touches_the_last_layers_and_the_head_alone(pairs, tiny, tmp_path, reading):
+    before, after = _weights(tiny), _weights(_train(pairs, tiny, tmp_path / "rm", LORA, reading).path)
+    changed = {name for name, value in after.items() if name in before and not torch.equal(value, before[name])}
+    assert "score.weight" in after
+    assert changed
+    assert all(name.startswith(("model.layers.1.", "model.layers.2.")) for name in changed)
+
+
+@pytest.mark.parametrize("config", [LORA, FULL], ids=["lora", "full"])
+def test_killed_and_run_again_it_ends_where_an_unbroken_run_does(pairs, tiny, tmp_path, reading, config):
+    whole = _weights(_train(pairs, tiny, tmp_path / "whole", config, reading).path)
+
+    def kill_at_5(done, total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _train(pairs, tiny, tmp_path / "rm", config, reading, progress=kill_at_5)
+    assert not (tmp_path / "rm").exists()
+    torn = tmp_path / ".rm.work" / "checkpoint-6"  # a checkpoint whose writing was cut off
+    torn.mkdir()
+    seen = []
+    result = _train(pairs, tiny, tmp_path / "rm", config, reading, progress=lambda done, total: seen.append(done))
+    assert seen[0] == 5  # from the checkpoint after step 4
+    again = _weights(result.path)
+    assert whole.keys() == again.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0)
+
+
+def test_a_step_in_pieces_is_the_same_step(pairs, tiny, tmp_path, reading):
+    whole = _weights(_train(pairs, tiny, tmp_path / "whole", LORA, reading).path)
+    small = reading.model_copy(update={"token_budget": 64})
+    pieces = _weights(_train(pairs, tiny, tmp_path / "pieces", LORA, small).path)
+    for name, value in whole.items():
+        torch.testing.assert_close(pieces[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_kept_states_of_frozen_layers_change_nothing(pairs, tiny, tmp_path, reading, monkeypatch):
+    kept = _weights(_train(pairs, tiny, tmp_path / "kept", LORA, reading).path)
+    monkeypatch.setattr("goldsmith.train.frozen.MAX_BYTES", 0)
+    computed = _weights(_train(pairs, tiny, tmp_path / "computed", LORA, reading).path)
+    for name, value in kept.items():
+        torch.testing.assert_close(computed[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_pairs(pairs, tiny, tmp_path, reading):
+    bad = pairs[3]
+    with pytest.raises(UserError, match=f"not finite|loss is nan.*{bad.pair_id}"):
+        _train(
+            pairs,
+            tiny,
+            tmp_path / "rm",
+            LORA,
+            reading,
+            weights={bad.pair_id: float("nan")},
+            init_head=_head(tiny, reading, pairs),
+        )
+    assert not (tmp_path / "rm").exists()
+
+
+def _head(tiny, reading, pairs):
+    store = FeatureStore(reading, None)
+    replies = [Reply(pair.messages, content) for pair in pairs for content in (pair.chosen, pair.rejected)]
+    vectors = store.features(replies, readout="last")
+    return fit_head(vectors[::2], vectors[1::2], [pair.context_id for pair in pairs])
+
+
+def test_a_finished_run_returns_at_once_and_another_is_refused(pairs, tiny, tmp_path, reading, monkeypatch):
+    config = TrainConfig(method="head")
+    result = _train(pairs, tiny, tmp_path / "rm", config, reading)
+    monkeypatch.setattr("goldsmith.train.run.FeatureStore", lambda *_: pytest.fail("trained again"))
+    assert _train(pairs, tiny, tmp_path / "rm", config, reading) == result
+    with pytest.raises(UserError, match="holds something else"):
+        _train(pairs[:6], tiny, tmp_path / "rm", config, reading)
+
+
+def test_an_unfinished_run_of_other_settings_is_refused_with_the_keys(pairs, tiny, tmp_path, reading):
+    def kill(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _train(pairs, tiny, tmp_path / "rm", LORA, reading, progress=kill)
+    with pytest.raises(UserError, match="differs in train;"):
+        _train(pairs, tiny, tmp_path / "rm", LORA.model_copy(update={"learning_rate": 0.5}), reading)
+
+
+def test_nothing_to_train_on(tiny, tmp_path, reading):
+    with pytest.raises(UserError, match="nothing to train on: 0 pairs"):
+        _train([], tiny, tmp_path / "rm", LORA, reading)
+
+
+def test_a_model_that_reloads_to_other_scores_is_refused(pairs, tiny, tmp_path, reading):
+    path = _train(pairs, tiny, tmp_path / "rm", TrainConfig(method="head"), reading).path
+    probe = [Reply(pairs[0].messages, "red", "probe")]
+    score = RewardModel.load(path).score_replies(probe)[0]
+    check_round_trip(path, probe, [score])
+    with pytest.raises(GoldsmithError, match="the saved model gives"):
+        check_round_trip(path, probe, [score + 0.01])
