@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.config import GoldsmithConfig
@@ -121,6 +121,7 @@ def test_a_folder_counts_its_unreadable_files(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(
     st.lists(st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant"]), "content": TEXT}), max_size=3),
     TEXT.filter(str.strip),
@@ -142,6 +143,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no bug
 @given(JSON)
 def test_fast_json_writes_the_bytes_of_canonical_json(value: Any) -> None:
     assert fast_json(value) == canonical_json(value).encode("utf-8")
