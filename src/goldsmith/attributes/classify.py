@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,8 +21,10 @@ MADE_BY = "classifier"
 HEAD_CHARACTERS = 360
 TAIL_CHARACTERS = 160
 """An instruction stands at the start or the end of a prompt; the middle is usually the material it is about."""
-TEMPERATURE = 0.07
-"""Cosines over this give the softmax over tasks; see docs on how its confidence was checked."""
+TEMPERATURE = 0.1
+"""Cosines over this give the softmax over tasks."""
+CUE_BONUS = 0.25
+"""What a cue's words add to a leaf's cosine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,10 @@ class Classifier:
             starts.append(len(texts))
             texts += [f"{leaf.en}: {leaf.definition}", *leaf.phrasings]
         self._texts = texts
+        self._cues = [
+            re.compile("|".join(f"(?:{cue})" for cue in leaf.cues), re.DOTALL) if leaf.cues else None for leaf in taxonomy.leaf
+        ]
+        self._bias = np.asarray([leaf.bias for leaf in taxonomy.leaf], dtype=np.float32)
         self._starts = np.asarray(starts)
 
     def classify(self, contexts: Sequence[Sequence[Message]], progress: Callable[[int, int], None] | None = None) -> list[Closed]:
@@ -58,9 +65,11 @@ class Classifier:
             progress: called with (prompts embedded, prompts).
         """
         turns = [last_user_turn(context) for context in contexts]
+        if not turns:
+            return []
         distinct = list(dict.fromkeys(turns))
         vectors = self.embedder.embed([instruction(turn) for turn in distinct], progress).vectors
-        found = dict(zip(distinct, self.classify_vectors(distinct, vectors), strict=True)) if distinct else {}
+        found = dict(zip(distinct, self.classify_vectors(distinct, vectors), strict=True))
         return [found[turn] for turn in turns]
 
     def classify_vectors(self, turns: Sequence[str], vectors: Matrix) -> list[Closed]:
@@ -70,7 +79,7 @@ class Classifier:
             turns: N prompts, for the word rules.
             vectors: their `instruction` texts' unit vectors, shape [N, D].
         """
-        probabilities = self.task_probabilities(vectors)
+        probabilities = self.task_probabilities(turns, vectors)
         objectivity = probabilities @ self._one_hot([leaf.objectivity for leaf in self.taxonomy.leaf], OBJECTIVITIES)
         controversiality = probabilities @ self._one_hot(
             [leaf.controversiality for leaf in self.taxonomy.leaf], CONTROVERSIALITIES
@@ -94,21 +103,37 @@ class Classifier:
 
     def likely_tasks(self, contexts: Sequence[Sequence[Message]], count: int) -> list[list[str]]:
         """Return the ids of the `count` most probable leaves of each conversation, the likeliest first."""
-        vectors = self.embedder.embed([instruction(last_user_turn(context)) for context in contexts]).vectors
-        if not len(vectors):
+        turns = [last_user_turn(context) for context in contexts]
+        if not turns:
             return []
-        best = np.argsort(-self.task_probabilities(vectors), axis=1, kind="stable")[:, :count]
+        vectors = self.embedder.embed([instruction(turn) for turn in turns]).vectors
+        best = np.argsort(-self.task_probabilities(turns, vectors), axis=1, kind="stable")[:, :count]
         return [[self.taxonomy.leaf[at].id for at in row] for row in best]
 
-    def task_probabilities(self, vectors: Matrix) -> Matrix:
-        """Return the softmax over leaves, shape [N, leaves]; a leaf's similarity is that of its nearest phrasing."""
+    def task_probabilities(self, turns: Sequence[str], vectors: Matrix) -> Matrix:
+        """Return the softmax over leaves, shape [N, leaves], of nearest phrasing + cue + bias.
+
+        Args:
+            turns: N prompts, for the cues.
+            vectors: their `instruction` texts' unit vectors, shape [N, D].
+        """
         if self._prototypes is None:
             self._prototypes = self.embedder.embed(self._texts).vectors
-        nearest = np.maximum.reduceat(vectors @ self._prototypes.T, self._starts, axis=1)
+        nearest = np.maximum.reduceat(vectors @ self._prototypes.T, self._starts, axis=1) + self._bias
+        nearest += CUE_BONUS * self._cue_matches(turns)
         scaled = (nearest - nearest.max(axis=1, keepdims=True)) / TEMPERATURE
         weights = np.exp(scaled)
         shares: Matrix = weights / weights.sum(axis=1, keepdims=True)
         return shares
+
+    def _cue_matches(self, turns: Sequence[str]) -> Matrix:
+        found = np.zeros((len(turns), len(self._cues)), dtype=np.float32)
+        for row, turn in enumerate(turns):
+            text = instruction(turn).lower()
+            for column, cue in enumerate(self._cues):
+                if cue is not None and cue.search(text):
+                    found[row, column] = 1.0
+        return found
 
     @staticmethod
     def _one_hot(values: Sequence[str], names: Sequence[str]) -> Matrix:

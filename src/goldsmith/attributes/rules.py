@@ -44,6 +44,8 @@ SENSITIVE = re.compile(
 )
 """Subjects on which answers diverge somewhat."""
 
+CHARACTERS_READ = 4000
+"""Of a prompt: a novel is about many things."""
 SHIFT = 0.5
 """Probability mass that a rule moves to the value it speaks for."""
 
@@ -51,16 +53,17 @@ SHIFT = 0.5
 def objectivity_shift(text: str) -> str | None:
     """Return the objectivity that the words of a prompt speak for, or None."""
     for value, matches in _OBJECTIVITY:
-        if matches(text):
+        if matches(text[:CHARACTERS_READ]):
             return value
     return None
 
 
 def controversiality_shift(text: str) -> str | None:
     """Return the controversiality that the words of a prompt speak for, or None."""
-    if CONTESTED.search(text):
+    read = text[:CHARACTERS_READ]
+    if CONTESTED.search(read):
         return "high"
-    return "medium" if SENSITIVE.search(text) else None
+    return "medium" if SENSITIVE.search(read) else None
 
 
 _OBJECTIVITY: tuple[tuple[str, Callable[[str], object]], ...] = (

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from goldsmith.errors import UserError
 from goldsmith.identity import digest
@@ -44,6 +44,18 @@ class Leaf(_Entry):
     objectivity: Objectivity
     controversiality: Controversiality
     phrasings: list[Line] = Field(default_factory=list)
+    cues: list[Annotated[str, StringConstraints(min_length=1, max_length=600)]] = Field(default_factory=list)
+    bias: float = Field(0.0, ge=-1.0, le=1.0)
+
+    @field_validator("cues")
+    @classmethod
+    def _compile(cls, cues: list[str]) -> list[str]:
+        for cue in cues:
+            try:
+                re.compile(cue)
+            except re.error as error:
+                raise ValueError(f"'{cue}' is no regular expression: {error}") from None
+        return cues
 
     @property
     def group(self) -> str:
