@@ -95,12 +95,24 @@ def map_chunks(work: Callable[[Chunk], Chunk], chunks: Sequence[Chunk], engine: 
     if engine.runner == "native" and (len(chunks) == 1 or num_workers(engine) == 1):
         yield from map(work, chunks)
         return
-    frame = _frame(work, chunks, engine)
-    for row in frame.iter_rows():
+    for row in _rows(_frame(work, chunks, engine), engine):
         result = orjson.loads(row["result"])
         if "error" in result:
             raise _ERRORS.get(result["error"], StoreError)(result["message"])
         yield result["value"]
+
+
+def _rows(frame: Any, engine: EngineConfig) -> Iterator[Any]:
+    try:
+        yield from frame.iter_rows()
+    except RuntimeError as error:
+        # Daft has no type of its own for it; any other failure is a bug and keeps its traceback.
+        if "UDF process" not in str(error):
+            raise
+        raise StoreError(
+            f"one of {num_workers(engine)} worker processes was ended by the system, most likely for want of memory; "
+            "nothing was committed. Run again with fewer: --set engine.workers=1"
+        ) from error
 
 
 _ERRORS: dict[str, type[GoldsmithError]] = {"DataError": DataError, "StoreError": StoreError}

@@ -67,6 +67,11 @@ def test_an_error_keeps_its_type_and_message_on_its_way(tmp_path: Path) -> None:
         list(map_chunks(ingest_chunk, [{"number": number, **chunk} for number in range(2)], EngineConfig(workers=2)))
 
 
+def test_a_worker_that_the_system_ends_is_an_error_with_a_way_out() -> None:
+    with pytest.raises(StoreError, match=r"engine\.workers=1"):
+        list(map_chunks(os._exit, [3, 4], EngineConfig(workers=2)))  # type: ignore[arg-type, list-item]
+
+
 SCRIPT = """
 import sys
 from goldsmith.benchdata.prompts import BenchmarkPrompt
