@@ -128,7 +128,9 @@ def run_with_kills(workspace: Path, kills: int, duration: float, generator: rand
     attempts = struck = 0
     while True:
         attempts += 1
-        process = subprocess.Popen([*GOLDSMITH, "run", "-w", str(workspace)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*GOLDSMITH, "run", "-w", str(workspace)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         if struck < kills:
             try:
                 process.wait(timeout=generator.uniform(1.0, max(6.0, duration / 3)))

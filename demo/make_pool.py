@@ -23,9 +23,12 @@ from sampling import Samples, sample_all
 from votes import votes_on
 
 from goldsmith.identity import unit_interval
+from goldsmith.pool.words import words
 from goldsmith.types import Pair
 
 FLIPPED = 0.3
+SPARE = 1.15
+"""Held-out pairs are drawn with this much to spare, which balancing takes away again."""
 REPLIES_OF_A_SIDE, PAIRS_OF_A_PROMPT = 3, 8
 
 
@@ -64,18 +67,54 @@ def pairs_of(prompt: Prompt, rows: Iterable[dict[str, Any]], seed: int) -> list[
 
 
 def split(groups: Sequence[list[Made]], num_pool: int, num_heldout: int, seed: int) -> tuple[list[Made], list[Made]]:
-    """Return the pool's and the held-out pairs: whole prompts, each category in both; drawn by hash, shuffled by hash."""
-    by_category: dict[str, list[list[Made]]] = {}
-    for group in sorted(groups, key=lambda group: unit_interval(group[0].prompt.key, seed + 1)):
-        by_category.setdefault(group[0].prompt.category, []).append(group)
+    """Return the pool's and the held-out pairs: whole families of prompts, most categories in both; drawn and shuffled by hash."""
     share = num_heldout / (num_heldout + num_pool)
+    by_category: dict[str, list[list[Made]]] = {}
+    for family in sorted(families(groups), key=lambda family: unit_interval(family[0].prompt.key, seed + 1)):
+        by_category.setdefault(family[0].prompt.category, []).append(family)
     pool: list[Made] = []
     heldout: list[Made] = []
     for same in by_category.values():
-        cut = round(len(same) * share)
-        heldout += [made for group in same[:cut] for made in group]
-        pool += [made for group in same[cut:] for made in group]
+        wanted = SPARE * share * sum(map(len, same))
+        taken = 0
+        for family in same:
+            is_out = len(same) > 1 and taken + len(family) <= wanted + 3
+            taken += len(family) if is_out else 0
+            (heldout if is_out else pool).extend(family)
     return _balanced(_shuffled(pool, seed), num_pool), _balanced(_shuffled(heldout, seed), num_heldout)
+
+
+def families(groups: Sequence[list[Made]]) -> list[list[Made]]:
+    """Return the pairs of prompts that decontamination would link: the same first turn, or 13 words of one in another's texts."""
+    owners: dict[tuple[bytes, ...], set[int]] = {}
+    for number, group in enumerate(groups):
+        first = words(next(turn["content"] for turn in group[0].prompt.messages if turn["role"] == "user"))
+        for gram in [tuple(first), *grams(first)]:
+            owners.setdefault(gram, set()).add(number)
+    family = list(range(len(groups)))
+
+    def root(number: int) -> int:
+        while family[number] != number:
+            number = family[number]
+        return number
+
+    for number, group in enumerate(groups):
+        texts = [turn["content"] for turn in group[0].prompt.messages] + [
+            reply for made in group for reply in (made.chosen, made.rejected)
+        ]
+        first = words(next(turn["content"] for turn in group[0].prompt.messages if turn["role"] == "user"))
+        for gram in [tuple(first), *(gram for text in texts for gram in grams(words(text)))]:
+            for other in owners.get(gram, ()):
+                family[root(number)] = root(other)
+    members: dict[int, list[Made]] = {}
+    for number, group in enumerate(groups):
+        members.setdefault(root(number), []).extend(group)
+    return list(members.values())
+
+
+def grams(found: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """Return every run of 13 words."""
+    return [tuple(found[start : start + 13]) for start in range(len(found) - 12)]
 
 
 def _balanced(made: list[Made], num: int) -> list[Made]:

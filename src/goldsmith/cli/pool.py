@@ -25,19 +25,26 @@ def command() -> None:
 @json_option
 def add(inputs: tuple[str, ...], column_map: tuple[str, ...], workspace: str, as_json: bool) -> None:
     """Add files, folders or hub datasets (hf:org/name); the format is recognised and named."""
-    from goldsmith.pool import add as add_to_pool
-    from goldsmith.pool.mapping import parse_map
+    from goldsmith.pool.ingest import add as add_to_pool
     from goldsmith.progress import ConsoleProgress
     from goldsmith.store import Workspace
 
     place = Workspace(workspace)
     progress = ConsoleProgress()
     with place.locked():
-        result = add_to_pool(place, list(inputs), column_map=parse_map(column_map), progress=progress)
+        result = add_to_pool(place, list(inputs), column_map=_parsed(column_map), progress=progress)
     progress.done()
     lines = []
     for item in result.inputs:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(item.rejected.items()))
         told = f"{item.kept:,} pairs kept of {item.total:,}" + (f"; rejected: {reasons}" if reasons else "")
-        lines.append((f"{item.name}", f"{item.format}: {'already in the pool, nothing added' if item.already_added else told}"))
+        lines.append((f"{item.input}", f"{item.format}: {'already in the pool, nothing added' if item.already_added else told}"))
     emit(result.model_dump(mode="json"), table(lines), as_json)
+
+
+def _parsed(column_map: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in column_map]
+    wrong = [f"{field}{equals}{column}" for field, equals, column in pairs if not (field and equals and column)]
+    if wrong:
+        raise click.BadParameter(f"'{wrong[0]}': expected FIELD=COLUMN, as in chosen=good_answer", param_hint="--map")
+    return {field: column for field, _, column in pairs}

@@ -25,7 +25,7 @@ PARTIAL = 3
 def command(model: str, file: Path, out: Path, max_length: int | None, pooling: str | None, as_json: bool) -> int:
     """Score pairs (any known format) or rows with `messages`; a row that fails is recorded with its reason, never scored."""
     from goldsmith.progress import ConsoleProgress
-    from goldsmith.reward import score_file
+    from goldsmith.reward.score import score_file
 
     progress = ConsoleProgress()
     result = score_file(model, file, out, max_length=max_length, pooling=pooling, progress=progress.update)

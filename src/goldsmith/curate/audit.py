@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,21 @@ def audit_file(path: Path, benchmarks: list[Path], *, coverage: bool = True) -> 
 
 def audit_text(result: Audit) -> str:
     """Return an audit as text for people."""
-    from goldsmith.pool.audit import as_text
+    from goldsmith.pool.audit import audit_lines
 
-    return as_text(result)
+    return "\n".join(audit_lines(result))
 
 
 def _classifier() -> Any:
     from goldsmith.attributes.classify import Classifier
     from goldsmith.attributes.taxonomy import load_taxonomy
     from goldsmith.retrieve.embed import Embedder
+    from goldsmith.types import Message
 
     classifier = Classifier(load_taxonomy(), Embedder())
-    return lambda contexts: [closed.task for closed in classifier.classify(contexts)]
+
+    def tasks(contexts: Sequence[list[dict[str, Any]]]) -> list[str]:
+        messages = [[Message.model_validate(turn) for turn in context] for context in contexts]
+        return [closed.task for closed in classifier.classify(messages)]
+
+    return tasks

@@ -6,16 +6,20 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from goldsmith.config.train import TrainConfig
 from goldsmith.curate.context import Context
 from goldsmith.curate.gold import PAIR_COLUMNS
-from goldsmith.curate.rewards import closed_contexts, rewards, trainable
-from goldsmith.errors import UserError
+from goldsmith.curate.rewards import closed_contexts, pair_features, rewards, trainable
+from goldsmith.errors import StoreError, UserError
 from goldsmith.store import Counts, atomic, from_row
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RAW, CURATED, FINAL, BEST, GOLD = "raw", "curated", "final", "best RM", "gold RM"
 AUDIT_SET = "gold audit"
@@ -98,7 +102,11 @@ def evaluate_models(context: Context, fingerprint: str) -> dict[str, Any]:
     """Write `evaluation`: every model on every set and on gold audit, pair by pair."""
     sets = evaluation_pairs(context)
     rows = [row for pairs in sets.values() for row in pairs]
-    margins = {name: _checkpoint_margins(context, context.workspace.models / name, rows) for name in planned_models(context)}
+    models = context.workspace.models
+    margins = {
+        name: _checkpoint_margins(context, models / name, settings, rows)
+        for name, (_, settings) in planned_models(context).items()
+    }
     for name, folder in ((BEST, "best-rm"), (GOLD, "gold-rm")):
         margins[name] = _head_margins(context, context.workspace.models / folder, rows)
     made = [
@@ -124,15 +132,33 @@ def evaluation_pairs(context: Context) -> dict[str, list[dict[str, Any]]]:
     return sets
 
 
-def _checkpoint_margins(context: Context, folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Score with the saved checkpoint itself, as any user of it would."""
-    from goldsmith.reward import RewardModel
+def _checkpoint_margins(
+    context: Context, folder: Path, settings: TrainConfig, rows: Sequence[dict[str, Any]]
+) -> dict[str, float]:
+    """Score with the saved checkpoint; its trunk is the cached one where only the head was trained, and is not read again."""
+    if settings.method == "head":
+        first, second = pair_features(context, rows, "last")
+        weight = score_weight(folder)
+        scores = list(zip((first @ weight).tolist(), (second @ weight).tolist(), strict=True))
+    else:
+        from goldsmith.reward import RewardModel
 
-    model = RewardModel.load(folder, dtype=context.config.reward.dtype, token_budget=context.config.reward.token_budget)
-    scores = model.score_pairs(
-        [from_row(row) for row in rows], progress=lambda done, total, _tokens: context.progress.update(done, total, "replies")
-    )
+        model = RewardModel.load(folder, dtype=context.config.reward.dtype, token_budget=context.config.reward.token_budget)
+        scores = model.score_pairs(
+            [from_row(row) for row in rows], progress=lambda done, total, _tokens: context.progress.update(done, total, "replies")
+        )
     return {row["pair_id"]: _margin(row, first, second) for row, (first, second) in zip(rows, scores, strict=True)}
+
+
+def score_weight(folder: Path) -> NDArray[np.float32]:
+    """Return the head of a saved checkpoint, float32 [D]."""
+    from safetensors import safe_open
+
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="numpy") as tensors:
+            if "score.weight" in tensors.keys():  # noqa: SIM118 - the handle is no mapping
+                return np.asarray(tensors.get_tensor("score.weight"), dtype=np.float32).reshape(-1)
+    raise StoreError(f"{folder}: no head among the weights; delete the folder and run again to train it anew")
 
 
 def _head_margins(context: Context, folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
