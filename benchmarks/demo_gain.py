@@ -29,7 +29,9 @@ from goldsmith.identity import digest, unit_interval
 from goldsmith.progress import ConsoleProgress
 
 ROOT = Path(__file__).resolve().parents[1]
-REAL_PAIRS, REAL_CONTEXTS_SEED = 1500, 20
+REAL_PAIRS, CUT_SEED = 1200, 20
+REAL_LENGTH, REAL_EVALUATION = 256, 250
+"""Tokens read of a conversation, and pairs of each evaluation set: what two cores read in about half an hour."""
 WIDEST = 0.25
 """A difference whose interval is wider than this says nothing; --check then fails."""
 
@@ -80,14 +82,18 @@ def real_config(arguments: argparse.Namespace, seed: int) -> GoldsmithConfig:
     cut = arguments.work / f"pool-{arguments.pairs}.jsonl"
     if not cut.is_file():
         write_cut(Path(folder) / "pool_alpacaeval.jsonl.gz", cut, arguments.pairs)
-    return _adapted(ROOT / "configs" / "alpacaeval.toml", arguments, seed, [f'pool.sources=["{cut}"]', "pool.limit=1000000"])
+    path = ROOT / "configs" / "alpacaeval.toml"
+    sets = [item.model_dump() | {"limit": REAL_EVALUATION} for item in load_config([path]).evaluate.sets]
+    shown = ", ".join(f'{{name="{item["name"]}", path="{item["path"]}", limit={item["limit"]}}}' for item in sets)
+    more = [f'pool.sources=["{cut}"]', "pool.limit=1000000", f"reward.max_length={REAL_LENGTH}", f"evaluate.sets=[{shown}]"]
+    return _adapted(path, arguments, seed, [*more, f"evaluate.holdout_pairs={REAL_EVALUATION}"])
 
 
 def write_cut(source: Path, target: Path, count: int) -> None:
     """Write `count` rows of the pool, drawn by hash of their ids: the same ones whatever the seed of a run."""
     with gzip.open(source, "rt", encoding="utf-8") as stream:
         rows = [line for line in stream if line.strip()]
-    rows.sort(key=lambda line: unit_interval(str(json.loads(line)["id"]), REAL_CONTEXTS_SEED))
+    rows.sort(key=lambda line: unit_interval(str(json.loads(line)["id"]), CUT_SEED))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".part")
     temporary.write_text("".join(rows[:count]), encoding="utf-8")
