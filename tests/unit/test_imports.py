@@ -26,7 +26,12 @@ def _room(path: Path) -> str:
 def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     """Rooms that a file imports, and whether it is only for type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    only_types = {id(node) for block in ast.walk(tree) if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test) for node in ast.walk(block)}
+    only_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for node in ast.walk(block)
+    }
     for node in ast.walk(tree):
         names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -58,9 +58,14 @@ def _cost(workspace: Workspace) -> dict[str, float]:
     ledger = workspace.cache / "llm.sqlite"
     if not ledger.is_file():
         return {}
-    from goldsmith.llm.ledger import totals
+    from goldsmith.llm.ledger import Ledger
 
-    return totals(ledger)
+    book = Ledger(ledger)
+    try:
+        used = book.spent()
+    finally:
+        book.close()
+    return {"calls": used.calls, "tokens": used.tokens, "cost": used.cost}
 
 
 def _report(workspace: Workspace) -> str | None:

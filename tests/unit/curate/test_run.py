@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from goldsmith import Workspace, init, run, status
+from goldsmith.cli.main import run as cli
+from goldsmith.curate.rewards import closed_contexts, context_folds, trainable
+from goldsmith.curate.run import changed_keys
+from goldsmith.errors import StoreError, UserError
+
+PAIRS = [{"prompt": f"question {n}", "chosen": f"good answer {n}", "rejected": f"bad answer {n}"} for n in range(8)]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    source = tmp_path / "pairs.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
+    config = tmp_path / "config.toml"
+    config.write_text('[pool]\nsources = ["pairs.jsonl"]\n[gold]\nseed_budget = 3\n[llm]\nendpoints = []\n')
+    return init(tmp_path / "w", config)
+
+
+def test_changed_keys_are_named_with_their_path() -> None:
+    before = {"seed": 1, "rounds": {"count": 2, "k_max": 8}, "gone": 1}
+    assert changed_keys(before, {"seed": 1, "rounds": {"count": 3, "k_max": 8}, "new": 2}) == ["gone", "new", "rounds.count"]
+
+
+def test_a_run_without_votes_waits_and_says_where(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    told = capsys.readouterr().err
+    assert "batch 'seed': 3 pairs need votes" in told
+    assert str(workspace.annotation_db) in told
+    assert status(workspace).queue == {"first": 3, "expert": 0}
+    assert cli(["votes", "export", "-w", str(workspace.root), "-o", str(workspace.root / "q.jsonl")]) == 0
+    items = [json.loads(line) for line in (workspace.root / "q.jsonl").read_text().splitlines()]
+    assert len(items) == 3
+    assert all("label" not in item and "source" not in item for item in items)
+
+
+def test_votes_bring_an_undecided_gate_to_a_stop_that_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    cli(["run", "-w", str(workspace.root)])
+    cli(["votes", "export", "-w", str(workspace.root), "-o", str(workspace.root / "q.jsonl")])
+    items = [json.loads(line) for line in (workspace.root / "q.jsonl").read_text().splitlines()]
+    votes = [
+        {
+            "vote_id": f"{item['pair_id']}-{n}",
+            "pair_id": item["pair_id"],
+            "annotator": f"a{n}",
+            "round": "first",
+            "choice": "first",
+        }
+        for item in items
+        for n in range(3)
+    ]
+    (workspace.root / "v.jsonl").write_text("".join(json.dumps(vote) + "\n" for vote in votes))
+    assert cli(["votes", "import", "-w", str(workspace.root), str(workspace.root / "v.jsonl")]) == 0
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    assert "the gate says undecided" in capsys.readouterr().err
+
+
+def test_an_unfinished_run_refuses_another_configuration_and_names_the_key(workspace: Workspace) -> None:
+    cli(["run", "-w", str(workspace.root)])
+    place = workspace.root / "goldsmith.toml"
+    place.write_text(place.read_text().replace("seed_budget = 3", "seed_budget = 4"))
+    with pytest.raises(UserError, match=r"changed since: gold\.seed_budget.*--restart"):
+        run(Workspace(workspace.root))
+    assert cli(["run", "--restart", "-w", str(workspace.root)]) == 4
+    assert [entry.name for entry in workspace.runs()] == ["1", "2"]
+
+
+def test_two_runs_in_one_workspace_do_not_mix(workspace: Workspace) -> None:
+    with workspace.locked(), pytest.raises(StoreError, match="in use by another Goldsmith process"):
+        run(Workspace(workspace.root))
+
+
+def test_folds_are_by_context_and_even() -> None:
+    folds = context_folds([f"c{n}" for n in range(10)] * 2, 5, seed=3)
+    assert sorted(folds.values()) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert folds == context_folds([f"c{n}" for n in reversed(range(10))], 5, seed=3)
+
+
+def test_closed_contexts_and_ties_are_never_trained_on() -> None:
+    gold = [
+        {"context_id": "a", "split": "audit"},
+        {"context_id": "t", "split": "train"},
+        {"context_id": "v", "split": "validation"},
+    ]
+    assert closed_contexts(gold) == {"a", "v"}
+    rows = [
+        {"context_id": name, "label": label} for name, label in (("a", "first"), ("t", "first"), ("t", "tie"), ("x", "second"))
+    ]
+    assert trainable(rows, closed_contexts(gold)) == [rows[1], rows[3]]
