@@ -170,6 +170,7 @@ def load_classifier(folder: Path, dtype: Dtype) -> Any:
         UserError: it is no decoder with a linear head of one label, or weights are missing.
     """
     import transformers
+    from safetensors import SafetensorError
 
     config = read_config(folder)
     name = str((config.get("architectures") or ["?"])[0])
@@ -185,7 +186,7 @@ def load_classifier(folder: Path, dtype: Dtype) -> Any:
             model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
                 str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch or train the model again") from None
     if report["missing_keys"] or report["mismatched_keys"]:
         keys = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))

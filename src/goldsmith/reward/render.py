@@ -92,6 +92,7 @@ class Renderer:
             raise UserError(
                 f"the chat template of {name} begins with two BOS tokens ({tokenizer.bos_token}); take one out of chat_template.jinja"
             )
+        self._checks_pad = check_pad
         self.pad_id = _checked_pad(tokenizer, probes, name) if check_pad else _pad_or_zero(tokenizer)
         self._keeps_bos = bos is not None and probes[0][0] == bos
 
@@ -116,7 +117,7 @@ class Renderer:
         ids = self._render([*messages, {"role": "assistant", "content": _text(reply, where)}], where)
         start = _common(ids, self._render(messages, where, prompt=True))
         start = max(1, min(start, len(ids) - 1))
-        if ids[-1] == self.pad_id:
+        if self._checks_pad and ids[-1] == self.pad_id:
             raise DataError(
                 f"{where or 'conversation'}: ends in the pad token of {self.name}, so its reward would be read elsewhere; drop it"
             )
