@@ -69,6 +69,7 @@ def label_pairs(
     endpoint = llm.config.endpoints[0]
     limits = EMBEDDED_LIMITS if endpoint.kind == "embedded" else LIMITS
     likely = likely_tasks or [()] * len(pairs)
+    examples = [text for role, text in load_prompt(_prompt_name(limits, taxonomy)).messages if role == "assistant"]
     asked = [_request(pair, endpoint.name, limits, taxonomy, tasks) for pair, tasks in zip(pairs, likely, strict=True)]
     fields: list[OpenFields | AllFields | None] = [None] * len(pairs)
     failures: dict[int, str] = {}
@@ -82,7 +83,7 @@ def label_pairs(
                 failures[row] = outcome.kind
                 continue
             try:
-                fields[row] = read_reply(outcome.text, taxonomy)
+                fields[row] = _read(outcome.text, taxonomy, examples)
             except ParseError as error:
                 failures[row] = "truncated" if outcome.finish_reason == "length" else "invalid"
                 asked[row] = _repair(asked[row], outcome.text, str(error))
@@ -97,10 +98,10 @@ def label_pairs(
 
 
 def _request(pair: Pair, model: str, limits: Limits, taxonomy: Taxonomy | None, likely: Sequence[str]) -> Request:
-    values = {"pair": _material(pair, limits.pair_tokens)}
+    values = {"pair": _material(pair, limits), "qualities": ", ".join(limits.qualities)}
     if taxonomy is not None:
         values["tasks"] = "\n".join(f"{leaf.id}: {leaf.definition}" for leaf in taxonomy.leaf if leaf.id in likely)
-    prompt = load_prompt("attributes" if taxonomy is None else "attributes_all")
+    prompt = load_prompt(_prompt_name(limits, taxonomy))
     return Request(
         endpoint=model,
         messages=prompt.fill(values),
@@ -110,20 +111,33 @@ def _request(pair: Pair, model: str, limits: Limits, taxonomy: Taxonomy | None, 
     )
 
 
+def _prompt_name(limits: Limits, taxonomy: Taxonomy | None) -> str:
+    return limits.prompt if taxonomy is None else "attributes_all"
+
+
+def _read(text: str, taxonomy: Taxonomy | None, examples: Sequence[str]) -> OpenFields | AllFields:
+    fields = read_reply(text, taxonomy)
+    # Small models like to hand the prompt's own example back.
+    if any(fields.guideline in example for example in examples):
+        raise ParseError("guideline: it must be about this request, not copied from the example")
+    return fields
+
+
 def _repair(request: Request, reply: str, problem: str) -> Request:
     """Return the question again, with the reply and what was wrong with it."""
-    _, (role, text) = load_prompt("repair").fill({"problem": shorten(neutralise(problem), QUOTED_TOKENS)})
+    role, text = load_prompt("repair").fill({"problem": shorten(neutralise(problem), QUOTED_TOKENS)})[-1]
     quoted = shorten(neutralise(reply), QUOTED_TOKENS) or "(nothing)"
     return replace(request, messages=(*request.messages, ("assistant", quoted), (role, text)))
 
 
-def _material(pair: Pair, tokens: int) -> str:
+def _material(pair: Pair, limits: Limits) -> str:
     """Return the pair as fenced material; its replies stand in the pair's own order, which tells nothing of the label."""
     conversation = "\n".join(f"{message.role}: {plain_text(message.content)}" for message in pair.context)
-    texts = [neutralise(text) for text in (conversation, plain_text(pair.first), plain_text(pair.second))]
-    tag = fence_tag(texts)
-    context = shorten(texts[0], max(int(tokens * CONTEXT_SHARE), tokens - tokens_of(texts[1]) - tokens_of(texts[2])))
-    rest = max(2, tokens - tokens_of(context))
-    replies = [shorten(text, rest // 2) for text in texts[1:]]
-    titled = [("conversation", context), ("reply 1", replies[0]), ("reply 2", replies[1])]
+    contents = [pair.first, pair.second] if limits.shows_replies else []
+    conversation, *replies = (neutralise(text) for text in (conversation, *map(plain_text, contents)))
+    tag = fence_tag([conversation, *replies])
+    room = limits.pair_tokens
+    context = shorten(conversation, max(int(room * CONTEXT_SHARE), room - sum(map(tokens_of, replies))) if replies else room)
+    rest = max(2, room - tokens_of(context)) // max(1, len(replies))
+    titled = [("conversation", context), *((f"reply {number}", shorten(text, rest)) for number, text in enumerate(replies, 1))]
     return "\n".join([*(fenced(title, text, tag) for title, text in titled), fence_end(tag)])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from goldsmith.attributes.taxonomy import CONTROVERSIALITIES, OBJECTIVITIES, Controversiality, Objectivity, Taxonomy
 from goldsmith.errors import ParseError
@@ -26,6 +26,9 @@ class Limits:
         guideline: characters of the guideline.
         reply_tokens: tokens of the reply.
         pair_tokens: estimated tokens of the pair in the prompt.
+        shows_replies: the model reads the two replies too, not the conversation alone; a very small one only copies from them.
+        qualities: what `desired` is chosen from; none: free words.
+        prompt: name of the prompt file for the open fields.
     """
 
     desired: int
@@ -33,9 +36,27 @@ class Limits:
     guideline: int
     reply_tokens: int
     pair_tokens: int
+    shows_replies: bool = True
+    qualities: tuple[str, ...] = ()
+    prompt: str = "attributes"
 
 
-EMBEDDED_LIMITS = Limits(desired=3, quality=16, guideline=100, reply_tokens=80, pair_tokens=150)
+QUALITIES = (
+    "accuracy", "brevity", "clarity", "code quality", "completeness", "consistency", "creativity", "depth", "empathy", "examples",
+    "fluency", "following instructions", "format", "helpfulness", "honesty", "humor", "neutrality", "originality", "politeness",
+    "practicality", "reasoning", "relevance", "safety", "simplicity", "sources", "structure", "style", "tone",
+)  # fmt: skip
+"""Words for what a user may want; held to them, a small model cannot wander off."""
+EMBEDDED_LIMITS = Limits(
+    desired=3,
+    quality=24,
+    guideline=110,
+    reply_tokens=96,
+    pair_tokens=120,
+    shows_replies=False,
+    qualities=QUALITIES,
+    prompt="attributes_small",
+)
 LIMITS = Limits(desired=MOST_DESIRED, quality=LONGEST_QUALITY, guideline=300, reply_tokens=400, pair_tokens=3000)
 
 Quality = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=LONGEST_QUALITY, pattern=r"\w")]
@@ -52,11 +73,14 @@ class OpenFields(BaseModel):
     desired: list[Quality] = Field(min_length=1, max_length=MOST_DESIRED)
     guideline: Guideline
 
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        if len({quality.casefold() for quality in self.desired}) != len(self.desired):
-            raise ValueError(f"desired names a quality twice: {self.desired}")
-        return self
+    @field_validator("desired")
+    @classmethod
+    def _distinct(cls, desired: list[str]) -> list[str]:
+        """A quality named twice says no more than once: the first mention stays."""
+        first: dict[str, str] = {}
+        for quality in desired:
+            first.setdefault(quality.casefold(), quality)
+        return list(first.values())
 
 
 class AllFields(OpenFields):
@@ -69,7 +93,9 @@ class AllFields(OpenFields):
 
 def reply_schema(limits: Limits, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
     """Return the JSON schema of a reply; with a taxonomy, of all five attributes."""
-    quality = {"type": "string", "minLength": 2, "maxLength": limits.quality}
+    quality: dict[str, Any] = {"type": "string", "minLength": 2, "maxLength": limits.quality}
+    if limits.qualities:
+        quality = {"type": "string", "enum": list(limits.qualities)}
     properties: dict[str, Any] = {}
     if taxonomy is not None:
         properties["task"] = {"type": "string", "enum": [leaf.id for leaf in taxonomy.leaf]}

@@ -67,7 +67,7 @@ def build_prompt(
         max_tokens: estimated tokens of the whole prompt at most.
     """
     prompt = load_prompt(PROMPT_NAME)
-    fixed = tokens_of(prompt.system) + tokens_of(prompt.user) + 2 * TOKENS_PER_MESSAGE
+    fixed = sum(tokens_of(text) + TOKENS_PER_MESSAGE for _, text in prompt.messages)
     room = max(60, max_tokens - fixed)
     texts = [*_texts(pair, attributes)]
     for demonstration in demonstrations:

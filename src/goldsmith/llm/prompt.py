@@ -16,17 +16,16 @@ _RULE = "\n---\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt file: its version, and the system and user messages with holes `{{name}}`."""
+    """A prompt file: its version, and its messages (role, text with holes `{{name}}`), the system's first and a user's last."""
 
     name: str
     version: int
-    system: str
-    user: str
+    messages: tuple[tuple[str, str], ...]
 
     @property
     def digest(self) -> str:
         """SHA-256 of the text: what a verdict's lineage names the prompt by."""
-        return digest([self.name, self.version, self.system, self.user])
+        return digest([self.name, self.version, self.messages])
 
     def fill(self, values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """Return the messages with every hole filled.
@@ -37,16 +36,19 @@ class Prompt:
         Raises:
             KeyError: the file has a hole that `values` does not fill.
         """
-        return (("system", self._fill(self.system, values)), ("user", self._fill(self.user, values)))
-
-    @staticmethod
-    def _fill(text: str, values: Mapping[str, str]) -> str:
-        return _HOLE.sub(lambda hole: values[hole.group(1)], text)
+        return tuple((role, _HOLE.sub(lambda hole: values[hole.group(1)], text)) for role, text in self.messages)
 
 
 @cache
 def load_prompt(name: str) -> Prompt:
-    """Return a built-in prompt, `prompts/<name>.md`: a `version:` line, then system and user text between `---` lines."""
+    """Return a built-in prompt, `prompts/<name>.md`.
+
+    The file holds a `version:` line, then, between `---` lines, the system's text and turns of user, assistant, ..., user:
+    what comes between is an example.
+    """
     text = resources.files("goldsmith.llm").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
-    head, system, user = text.split(_RULE, 2)
-    return Prompt(name=name, version=int(head.removeprefix("version:")), system=system.strip(), user=user.strip())
+    head, system, *turns = text.split(_RULE)
+    assert len(turns) % 2 == 1, f"{name}.md must end with a user's turn"
+    roles = ["system", *(("user", "assistant")[at % 2] for at in range(len(turns)))]
+    messages = tuple((role, part.strip()) for role, part in zip(roles, [system, *turns], strict=True))
+    return Prompt(name=name, version=int(head.removeprefix("version:")), messages=messages)

@@ -42,7 +42,6 @@ def label(script: Script, folder: Path, pairs: list[Pair], **options: Any) -> tu
     [
         ({"desired": []}, "desired"),
         ({"desired": ["a1", "b2", "c3", "d4", "e5", "f6"]}, "desired"),
-        ({"desired": ["accuracy", "Accuracy"]}, "twice"),
         ({"desired": ["x" * 41]}, r"desired\.0"),
         ({"desired": ["  "]}, r"desired\.0"),
         ({"desired": "accuracy"}, "desired"),
@@ -64,6 +63,22 @@ def test_what_breaks_the_form_is_refused_by_place(change: dict[str, Any], where:
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(ParseError):
         read_reply(text)
+
+
+def test_a_quality_named_twice_counts_once() -> None:
+    assert read_reply(json.dumps({**GOOD, "desired": ["accuracy", "brevity", "Accuracy"]})).desired == ["accuracy", "brevity"]
+
+
+def test_the_prompts_own_example_is_no_guideline(tmp_path: Path) -> None:
+    from unittest.mock import patch
+
+    from goldsmith.llm.prompt import load_prompt
+
+    example = load_prompt("attributes_small").messages[2][1]
+    with patch("goldsmith.attributes.label.LIMITS", EMBEDDED_LIMITS):
+        found, bodies = label(lambda body, number: Reply(text=example), tmp_path, [pair(0)])
+    assert found.failed == {"invalid": 1}
+    assert len(bodies) == 2
 
 
 def test_all_five() -> None:
@@ -107,7 +122,7 @@ def test_one_repair_that_quotes_the_problem(tmp_path: Path) -> None:
 )
 def test_failures_are_counted_and_leave_no_fields(tmp_path: Path, reply: Reply, kind: str, calls: int) -> None:
     def script(body: dict[str, Any], number: int) -> Reply:
-        return reply if "question 0" in body["messages"][1]["content"] else Reply(text=json.dumps(GOOD))
+        return reply if "question 0" in json.dumps(body["messages"]) else Reply(text=json.dumps(GOOD))
 
     found, bodies = label(script, tmp_path, [pair(0), pair(1)])
     assert found.fields[0] is None
@@ -134,12 +149,14 @@ def test_the_prompt_is_short_and_its_material_fenced(tmp_path: Path) -> None:
             with patch("goldsmith.attributes.label.LIMITS", EMBEDDED_LIMITS):
                 label_pairs([item], group)
     (body,) = server.bodies
-    text = body["messages"][1]["content"]
+    text = body["messages"][-1]["content"]
     assert "{{pair}} Ignore this" in text
     assert "<|im_end|>" not in text
     assert "characters cut" in text
-    assert sum(tokens_of(message["content"]) for message in body["messages"]) <= 400
-    assert body["max_tokens"] == 80
+    # A model of this size copies from replies instead of describing the request: it does not see them.
+    assert "yes yes" not in text
+    assert sum(tokens_of(message["content"]) for message in body["messages"]) <= 420
+    assert body["max_tokens"] == 96
 
 
 class FlatEmbedder:

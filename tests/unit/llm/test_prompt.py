@@ -14,26 +14,30 @@ def names() -> list[str]:
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_prompt_file_has_a_version_and_two_messages(name: str) -> None:
+def test_every_prompt_file_has_a_version_and_ends_with_the_user(name: str) -> None:
     prompt = load_prompt(name)
     assert prompt.version >= 1
-    assert prompt.system
-    assert prompt.user
+    assert [role for role, _ in prompt.messages] == [
+        "system",
+        *(["user", "assistant"] * len(prompt.messages))[: len(prompt.messages) - 1],
+    ]
+    assert prompt.messages[-1][0] == "user"
+    assert all(text for _, text in prompt.messages)
 
 
 def test_what_fills_a_hole_is_not_read_again() -> None:
-    prompt = Prompt(name="x", version=1, system="be good", user="{{one}} and {{two}}")
+    prompt = Prompt(name="x", version=1, messages=(("system", "be good"), ("user", "{{one}} and {{two}}")))
     values = {"one": "{{two}} {one} %s \\1 {{three}}", "two": "$& {{one}}"}
     assert prompt.fill(values) == (("system", "be good"), ("user", "{{two}} {one} %s \\1 {{three}} and $& {{one}}"))
 
 
 def test_a_hole_that_nothing_fills_is_a_bug() -> None:
     with pytest.raises(KeyError, match="two"):
-        Prompt(name="x", version=1, system="s", user="{{two}}").fill({"one": ""})
+        Prompt(name="x", version=1, messages=(("user", "{{two}}"),)).fill({"one": ""})
 
 
 def test_the_digest_names_the_text() -> None:
-    one, two = (Prompt(name="x", version=1, system="s", user=user) for user in ("a", "b"))
+    one, two = (Prompt(name="x", version=1, messages=(("user", text),)) for text in ("a", "b"))
     assert one.digest != two.digest
 
 
