@@ -42,6 +42,10 @@ def _select_runner(daft: Any, engine: EngineConfig) -> None:
     in_use = _selected.get("runner")
     if engine.runner == in_use:
         return
+    if in_use is None and engine.runner == "native" and daft.get_or_infer_runner_type() == "native":
+        # A query that ran before anybody chose has taken the native runner already; choosing it again is refused.
+        _selected["runner"] = "native"
+        return
     if in_use is not None:
         raise StoreError(f"engine.runner is {engine.runner!r} but this process already uses {in_use!r}; start a new process")
     try:
