@@ -169,13 +169,14 @@ def duckdb_seconds(folder: Path) -> float:
     return time.perf_counter() - begun
 
 
-class PeakMemory:
-    """Samples the PSS of a process and all its descendants."""
+class Usage:
+    """Samples the PSS and the processor time of a process and all its descendants."""
 
     def __init__(self, pid: int) -> None:
         import psutil
 
         self.peak_bytes = 0
+        self._cpu: dict[int, float] = {}
         self._process = psutil.Process(pid)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -189,14 +190,20 @@ class PeakMemory:
             try:
                 for process in [self._process, *self._process.children(recursive=True)]:
                     total += process.memory_full_info().pss
+                    times = process.cpu_times()
+                    self._cpu[process.pid] = times.user + times.system
             except psutil.Error:
                 continue
             self.peak_bytes = max(self.peak_bytes, total)
 
-    def stop(self) -> int:
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all of them, up to the last sample of each."""
+        return sum(self._cpu.values())
+
+    def stop(self) -> None:
         self._stop.set()
         self._thread.join()
-        return self.peak_bytes
 
 
 def measure(folder: Path, num_pairs: int, seed: int) -> dict[str, Any]:
@@ -210,9 +217,9 @@ def measure(folder: Path, num_pairs: int, seed: int) -> dict[str, Any]:
     shutil.rmtree(folder / "workspace", ignore_errors=True)
     command = [sys.executable, __file__, "--work", str(num_pairs), "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        memory = PeakMemory(process.pid)
+        usage = Usage(process.pid)
         output, _ = process.communicate()
-        peak = memory.stop()
+        usage.stop()
     if process.returncode:
         raise SystemExit(f"the measured process ended with {process.returncode}")
     result = json.loads(output.splitlines()[-1])
@@ -222,7 +229,11 @@ def measure(folder: Path, num_pairs: int, seed: int) -> dict[str, Any]:
     if not result["found_all"]:
         print(f"planted {expected}, kept {kept}; found {result['dropped']}, kept {result['kept']}", file=sys.stderr)
     result.update(
-        num_pairs=num_pairs, peak_gib=peak / 2**30, bytes_per_pair=data.stat().st_size / num_pairs, duckdb=duckdb_seconds(folder)
+        num_pairs=num_pairs,
+        peak_gib=usage.peak_bytes / 2**30,
+        cpu=usage.cpu_seconds,
+        bytes_per_pair=data.stat().st_size / num_pairs,
+        duckdb=duckdb_seconds(folder),
     )
     shutil.rmtree(folder / "workspace", ignore_errors=True)
     return result
@@ -231,14 +242,19 @@ def measure(folder: Path, num_pairs: int, seed: int) -> dict[str, Any]:
 def table(results: list[dict[str, Any]]) -> str:
     """Return the results as a Markdown table."""
     lines = [
-        "| pairs | bytes a pair | ingest s | dedup s | decontaminate and write s | total s | peak GiB | DuckDB dedup s | planted rows found |"
+        "| pairs | bytes a pair | ingest s | dedup s | decontaminate and write s | total s | processor s | peak GiB | DuckDB dedup s | planted rows found |"
     ]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines.append("|---|---|---|---|---|---|---|---|---|---|")
     for result in results:
         seconds = result["seconds"]
         numbers = [seconds["ingest"], seconds["dedup"], seconds["sift"], seconds["total"]]
         cells = [f"{result['num_pairs']:,}", f"{result['bytes_per_pair']:.0f}", *(f"{number:.1f}" for number in numbers)]
-        cells += [f"{result['peak_gib']:.2f}", f"{result['duckdb']:.2f}", "all" if result["found_all"] else "NO"]
+        cells += [
+            f"{result['cpu']:.0f}",
+            f"{result['peak_gib']:.2f}",
+            f"{result['duckdb']:.2f}",
+            "all" if result["found_all"] else "NO",
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -292,6 +308,9 @@ def main() -> int:
             (arguments.dir / f"pairs-{num_pairs}.jsonl").unlink(missing_ok=True)
     print(table(results))
     failures = missed(results)
+    print(
+        f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores (a busy one makes every time longer)"
+    )
     print("missed: " + "; ".join(failures) if failures else "every goal is reached")
     return 1 if failures else 0
 

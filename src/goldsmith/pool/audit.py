@@ -6,7 +6,7 @@ import statistics
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from goldsmith.pool.bias import Bias, Share
 from goldsmith.pool.decontaminate import BenchmarkIndex
 from goldsmith.pool.near import NUM_BANDS, Near, confirm, signature_batch
 from goldsmith.pool.sources.recognise import Rejected, read_pairs, recognise
-from goldsmith.pool.words import words
+from goldsmith.pool.words import WordTable, words
 from goldsmith.store.pairs import text_of
 from goldsmith.types import Pair
 
@@ -132,8 +132,9 @@ class _Tally:
         whole = [
             [*turns, words(text_of(pair.first)), words(text_of(pair.second))] for turns, pair in zip(texts, pairs, strict=True)
         ]
-        self._sign(pairs, whole)
-        self._contaminate(pairs, whole)
+        table = WordTable.of(whole)
+        self._sign(pairs, table)
+        self._contaminate(pairs, whole, table)
         self._classify_new(pairs)
 
     def _count(self, pair: Pair) -> None:
@@ -159,22 +160,22 @@ class _Tally:
         if len(self._examples[kind]) < EXAMPLES:
             self._examples[kind].append(Example(at=at, like=like))
 
-    def _sign(self, pairs: list[Pair], whole: list[list[list[bytes]]]) -> None:
+    def _sign(self, pairs: list[Pair], table: WordTable) -> None:
         if not pairs:
             return
-        signed = signature_batch([pair.pair_id for pair in pairs], [chain.from_iterable(texts) for texts in whole])
+        signed = signature_batch([pair.pair_id for pair in pairs], table)
         self._names += [pair.pair_id for pair in pairs]
         self._minima += signed.column("minima").to_pylist()
         self._bands.append(np.stack([signed.column(f"band_{band}").to_numpy() for band in range(NUM_BANDS)]))
 
-    def _contaminate(self, pairs: list[Pair], whole: list[list[list[bytes]]]) -> None:
+    def _contaminate(self, pairs: list[Pair], whole: list[list[list[bytes]]], table: WordTable) -> None:
         if self._index is None:
             return
         first = [
             next((turn for turn, message in zip(texts, pair.context, strict=False) if message.role == "user"), [])
             for texts, pair in zip(whole, pairs, strict=True)
         ]
-        for place, (reason, detail) in self._index.contaminated(whole, first).items():
+        for place, (reason, detail) in self._index.contaminated(table, first).items():
             self._reasons[reason] += 1
             self._sets[detail.split(": ", 1)[0]] += 1
             self._example("contamination", pairs[place].source_ref, detail)

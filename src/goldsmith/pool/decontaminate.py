@@ -1,125 +1,148 @@
 """Decontamination: which pairs share text with the first-turn prompt of a benchmark (spec 2, contracts "Text identity").
 
-Words become ids of the benchmarks' own vocabulary (0: a word no benchmark knows), so a 13-gram with an unknown word can never
-match and costs nothing; what is left is looked up in a bit table by a rolling hash, and every hit is confirmed exactly.
+Whole batches of words are compared by hashes: a 13-gram with a word that no benchmark has costs nothing, what is left is looked
+up in a bit table, then among the benchmarks' 64-bit hashes, and every hit is confirmed word by word in the prompt itself.
 """
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from goldsmith.benchdata.prompts import BenchmarkPrompt
-from goldsmith.pool.words import words
+from goldsmith.pool.words import WordTable, words
 
 GRAM = 13
 CONTAMINATED_GRAM = "contaminated-13gram"
 CONTAMINATED_SHORT = "contaminated-short-prompt"
-_BITS = 22
+_WORD_BITS = 22
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
-
-WordsOfRows = Sequence[Sequence[Sequence[bytes]]]
-"""For each row, for each of its texts, the words."""
+Hits = dict[int, tuple[str, str]]
+"""Place of a row in its batch -> (reason, which set and, for a short prompt, its words)."""
 
 
 @dataclass(slots=True)
 class BenchmarkIndex:
-    """The 13-grams and short prompts of a collection of benchmark prompts; picklable, so that workers can load it."""
+    """The 13-grams and short prompts of a collection of benchmark prompts; about 13 bytes a gram, and picklable for workers."""
 
     set_names: list[str] = field(default_factory=list)
-    vocabulary: dict[bytes, int] = field(default_factory=dict)
-    grams: dict[bytes, int] = field(default_factory=dict)
-    """13 word ids (int32 bytes) to the place of a set's name."""
     short: dict[bytes, int] = field(default_factory=dict)
-    """Prompts of fewer than 13 words, normalised."""
-    bits: Any = None
-    """bool[2^22]: whether any gram has this hash; most windows end here."""
+    """Prompts of fewer than 13 words, normalised, to the place of a set's name."""
+    prompts: list[bytes] = field(default_factory=list)
+    """The longer prompts, normalised, with a space at both ends."""
+    set_of_prompt: list[int] = field(default_factory=list)
+    grams: Any = None
+    """uint64[grams], sorted: the hashes of all 13-grams; `owners` holds a prompt of each."""
+    owners: Any = None
+    known_words: Any = None
+    """bool[2^22]: whether a benchmark has a word with these hash bits."""
+    gram_bits: Any = None
+    """bool[2^n], about one in sixteen set: most windows end here."""
 
     @classmethod
     def build(cls, prompts: Iterable[BenchmarkPrompt]) -> BenchmarkIndex:
         """Return the index of the prompts."""
         index = cls()
         places: dict[str, int] = {}
+        long = []
         for prompt in prompts:
             place = places.setdefault(prompt.set_name, len(places))
             found = words(prompt.text)
-            if len(found) < GRAM:
-                if found:
-                    index.short.setdefault(b" ".join(found), place)
-                continue
-            ids = np.array([index.vocabulary.setdefault(word, len(index.vocabulary) + 1) for word in found], dtype=np.int32)
-            for start in range(len(ids) - GRAM + 1):
-                index.grams.setdefault(ids[start : start + GRAM].tobytes(), place)
+            if len(found) >= GRAM:
+                long.append(found)
+                index.prompts.append(b" %b " % b" ".join(found))
+                index.set_of_prompt.append(place)
+            elif found:
+                index.short.setdefault(b" ".join(found), place)
         index.set_names = list(places)
-        index.bits = np.zeros(1 << _BITS, dtype=bool)
-        if index.grams:
-            table = np.frombuffer(b"".join(index.grams), dtype=np.int32).reshape(-1, GRAM)
-            index.bits[_slots(table.T)] = True
+        if long:
+            index._add_grams(WordTable.of([long]))
         return index
 
-    def contaminated(self, words_of_rows: WordsOfRows, first_prompts: Sequence[Sequence[bytes]]) -> dict[int, tuple[str, str]]:
-        """Return the contaminated rows of a batch: place in the batch -> (reason, what was hit).
+    def _add_grams(self, table: WordTable) -> None:
+        starts = _whole_windows(table)
+        hashes = _hashes(table.hashes, starts)
+        owner = np.repeat(np.arange(len(table.text_lengths), dtype=np.int32), table.text_lengths)[starts]
+        self.grams, first = np.unique(hashes, return_index=True)
+        self.owners = owner[first]
+        self.known_words = np.zeros(1 << _WORD_BITS, dtype=bool)
+        self.known_words[table.hashes >> np.uint32(32 - _WORD_BITS)] = True
+        self.gram_bits = np.zeros(1 << min(27, max(16, len(self.grams).bit_length() + 4)), dtype=bool)
+        self.gram_bits[self._slots(self.grams)] = True
+
+    def _slots(self, hashes: Any) -> Any:
+        return hashes >> np.uint64(65 - len(self.gram_bits).bit_length())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to look for."""
+        return not self.prompts and not self.short
+
+    def contaminated(self, table: WordTable, first_prompts: Sequence[Sequence[bytes]]) -> Hits:
+        """Return the contaminated rows of a batch.
 
         Args:
-            words_of_rows: for each row, the words of each of its texts (the context's turns, both replies); a 13-gram lies within one.
+            table: the words of each row's texts (the context's turns, both replies); a 13-gram lies within one text.
             first_prompts: for each row, the words of its first user turn.
         """
         found = self._short_hits(first_prompts) if self.short else {}
-        if self.grams:
+        if self.prompts:
             # A shared 13-gram is the stronger finding, and the two reasons are counted apart.
-            found.update(self._gram_hits(words_of_rows))
+            found.update(self._gram_hits(table))
         return found
 
-    def _short_hits(self, first_prompts: Sequence[Sequence[bytes]]) -> dict[int, tuple[str, str]]:
+    def _short_hits(self, first_prompts: Sequence[Sequence[bytes]]) -> Hits:
         found = {}
         for row, prompt in enumerate(first_prompts):
             if len(prompt) < GRAM and (place := self.short.get(key := b" ".join(prompt))) is not None:
                 found[row] = (CONTAMINATED_SHORT, f"{self.set_names[place]}: {key.decode()}")
         return found
 
-    def _gram_hits(self, words_of_rows: WordsOfRows) -> dict[int, tuple[str, str]]:
-        ids, ends = array("i"), []
-        get = self.vocabulary.get
-        for texts in words_of_rows:
-            for text in texts:
-                ids.extend(map(get, text, repeat(0)))
-                ids.append(0)  # no 13-gram reaches from one text into the next
-            ends.append(len(ids))
-        found: dict[int, tuple[str, str]] = {}
+    def _gram_hits(self, table: WordTable) -> Hits:
+        found: Hits = {}
+        ends = table.row_ends.tolist()
         told = 0
-        for start, place in self._matches(np.frombuffer(ids, dtype=np.int32)):
+        for start, owner in self._matches(table):
             if start < told:
                 continue  # one finding a row is enough
+            if b" %b " % b" ".join(table.flat[start : start + GRAM]) not in self.prompts[owner]:
+                continue  # another text with the same hash
             row = bisect_right(ends, start)
             told = ends[row]
-            found[row] = (CONTAMINATED_GRAM, self.set_names[place])
+            found[row] = (CONTAMINATED_GRAM, self.set_names[self.set_of_prompt[owner]])
         return found
 
-    def _matches(self, ids: Any) -> Iterable[tuple[int, int]]:
-        """Yield (start, set) of every 13-gram of `ids` that a benchmark has."""
-        if len(ids) < GRAM:
-            return
-        unknown = np.zeros(len(ids) + 1, dtype=np.int32)
-        np.cumsum(ids == 0, out=unknown[1:])
-        starts = np.flatnonzero(unknown[GRAM:] == unknown[:-GRAM])
-        starts = starts[self.bits[_slots(ids[starts + offset] for offset in range(GRAM))]] if len(starts) else starts
-        for start in starts.tolist():
-            place = self.grams.get(ids[start : start + GRAM].tobytes())
-            if place is not None:
-                yield start, place
+    def _matches(self, table: WordTable) -> Iterator[tuple[int, int]]:
+        """Yield (first word, prompt) of every window of the table whose hash a benchmark's 13-gram has, in order."""
+        unknown = np.zeros(len(table.hashes) + 1, dtype=np.int32)
+        np.cumsum(~self.known_words[table.hashes >> np.uint32(32 - _WORD_BITS)], out=unknown[1:])
+        starts = _whole_windows(table)
+        starts = starts[unknown[starts + GRAM] == unknown[starts]]
+        hashes = _hashes(table.hashes, starts)
+        likely = self.gram_bits[self._slots(hashes)]
+        starts, hashes = starts[likely], hashes[likely]
+        places = np.minimum(np.searchsorted(self.grams, hashes), len(self.grams) - 1)
+        same = self.grams[places] == hashes
+        yield from zip(starts[same].tolist(), self.owners[places[same]].tolist(), strict=True)
 
 
-def _slots(columns: Iterable[Any]) -> Any:
-    """Return the place in the bit table of each gram, given its words' ids column by column."""
-    total: Any = None
-    for column in columns:
-        ids = column.astype(np.uint64)
-        total = ids if total is None else total * _MULTIPLIER + ids
-    return (total * _MULTIPLIER) >> np.uint64(64 - _BITS)
+def _whole_windows(table: WordTable) -> Any:
+    """Return where a window of 13 words begins that does not reach into the next text."""
+    if len(table.hashes) < GRAM:
+        return np.zeros(0, dtype=np.int64)
+    text = np.repeat(np.arange(len(table.text_lengths), dtype=np.int32), table.text_lengths)
+    return np.flatnonzero(text[: len(text) - GRAM + 1] == text[GRAM - 1 :])
+
+
+def _hashes(word_hashes: Any, starts: Any) -> Any:
+    """Return the 64-bit hash of the window at each start, uint64."""
+    total = np.zeros(len(starts), dtype=np.uint64)
+    for offset in range(GRAM):
+        total = (total + word_hashes[starts + offset]) * _MULTIPLIER
+    # The low bits of a product hang on the low bits of its factors alone: mix the high ones down, so that all count.
+    return (total ^ (total >> np.uint64(32))) * _MULTIPLIER

@@ -6,18 +6,17 @@ the share of equal minima (an estimate of the Jaccard similarity, standard error
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 
 from goldsmith.config.pool import EngineConfig
+from goldsmith.pool.words import WordTable
 from goldsmith.store.engine import daft_module
 
 RUN_WORDS = 5
@@ -48,32 +47,34 @@ class Near:
     similarity: float
 
 
-def signatures(words_of_rows: Sequence[Iterable[bytes]]) -> Any:
+def signatures(table: WordTable) -> Any:
     """Return the minima of each row's five-word runs, uint32[rows, 12]; a row of fewer words counts as one run."""
-    hashes, starts = array("Q"), []
-    for found in words_of_rows:
-        starts.append(len(hashes))
-        hashes.extend(map(crc32, found))
-        # Padding makes a short row one run, and keeps every reduction below from being empty.
-        hashes.extend([0] * max(0, RUN_WORDS - (len(hashes) - starts[-1])))
-    if not starts:
+    ids, lengths = _padded(table)
+    if not len(lengths):
         return np.zeros((0, NUM_HASHES), dtype=np.uint32)
-    ids = np.frombuffer(hashes, dtype=np.uint64)
     runs = np.zeros(len(ids), dtype=np.uint64)
     for offset in range(RUN_WORDS):
         runs[: len(ids) - offset] += ids[offset:]
         runs *= _STEP
-    lengths = np.diff([*starts, len(ids)])
+    starts = np.cumsum(lengths) - lengths
     # A run that reaches into the next row counts as the row's last whole one.
-    last = np.repeat(np.array(starts) + lengths - RUN_WORDS, lengths)
-    runs = runs[np.minimum(np.arange(len(ids)), last)]
+    runs = runs[np.minimum(np.arange(len(ids)), np.repeat(starts + lengths - RUN_WORDS, lengths))]
     columns = [np.minimum.reduceat((runs * factor) >> np.uint64(32), starts) for factor in _FACTORS]
     return np.stack(columns, axis=1).astype(np.uint32)
 
 
-def signature_batch(names: Sequence[str], words_of_rows: Sequence[Iterable[bytes]]) -> pa.RecordBatch:
+def _padded(table: WordTable) -> tuple[Any, Any]:
+    """The words' hashes and the rows' lengths, rows of fewer than five words filled up with zeros."""
+    lengths = table.row_lengths
+    missing = np.maximum(0, RUN_WORDS - lengths)
+    if not missing.any():
+        return table.hashes, lengths
+    return np.insert(table.hashes, np.repeat(table.row_ends, missing), 0), lengths + missing
+
+
+def signature_batch(names: Sequence[str], table: WordTable) -> pa.RecordBatch:
     """Return the signatures of rows as a record batch."""
-    minima = signatures(words_of_rows)
+    minima = signatures(table)
     binary = pa.array([row.tobytes() for row in minima], type=pa.binary(NUM_HASHES * 4))
     wide = minima.reshape(len(minima), NUM_BANDS, NUM_HASHES // NUM_BANDS).astype(np.uint64)
     bands = []

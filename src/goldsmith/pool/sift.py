@@ -8,7 +8,6 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from goldsmith.pool.decontaminate import BenchmarkIndex
 from goldsmith.pool.dedup import CONTRADICTION
 from goldsmith.pool.near import NEAR_SCHEMA, SIGNATURE_SCHEMA, signature_batch
 from goldsmith.pool.parts import PartWriter
-from goldsmith.pool.words import words
+from goldsmith.pool.words import WordTable, words
 from goldsmith.store.engine import Chunk
 from goldsmith.store.pairs import pair_schema
 
@@ -64,12 +63,12 @@ def sift_chunk(chunk: Chunk) -> Chunk:
         near = stack.enter_context(PartWriter(Path(chunk["near"]), SIGNATURE_SCHEMA)) if chunk["near"] else None
         part = stack.enter_context(pq.ParquetFile(chunk["part"]))
         for batch in part.iter_batches(batch_size=BATCH_ROWS, row_groups=chunk["groups"]):
-            found = BatchWords.of(batch) if chunk["near"] or index.grams or index.short else None
+            found = BatchWords.of(batch) if chunk["near"] or not index.is_empty else None
             verdicts = judge_batch(batch, found, index, excluded, copies)
             kept = _split(batch, verdicts, outputs)
             if near is not None and found is not None:
-                rows = [chain.from_iterable(texts) for place, texts in enumerate(found.texts) if place not in verdicts]
-                near.write(signature_batch(kept.column("pair_id").to_pylist(), rows))
+                signed = signature_batch(batch.column("pair_id").to_pylist(), found.table)
+                near.write(signed.filter(stays(batch.num_rows, verdicts)))
             kept, flipped = flip_on_purpose(kept, chunk["flip_share"], chunk["seed"])
             outputs["pool"].write(kept)
             outputs["flipped_on_purpose"].write(flipped)
@@ -97,16 +96,16 @@ def judge_batch(
             if name in excluded:
                 verdicts.setdefault(place, (excluded[name], f"context {name}"))
     if found is not None:
-        for place, verdict in index.contaminated(found.texts, found.first_prompts).items():
+        for place, verdict in index.contaminated(found.table, found.first_prompts).items():
             verdicts.setdefault(place, verdict)
     return verdicts
 
 
 @dataclass(frozen=True, slots=True)
 class BatchWords:
-    """The words of a batch: per row those of each text, and those of the first user turn."""
+    """The words of a batch: those of every text, and per row those of the first user turn."""
 
-    texts: list[list[list[bytes]]]
+    table: WordTable
     first_prompts: list[list[bytes]]
 
     @classmethod
@@ -121,7 +120,7 @@ class BatchWords:
             first_prompts.append(
                 next((turn for turn, message in zip(turns, messages, strict=True) if message["role"] == "user"), [])
             )
-        return cls(texts=texts, first_prompts=first_prompts)
+        return cls(table=WordTable.of(texts), first_prompts=first_prompts)
 
 
 def _split(batch: pa.RecordBatch, verdicts: Verdicts, outputs: dict[str, PartWriter]) -> pa.RecordBatch:
@@ -138,7 +137,12 @@ def _split(batch: pa.RecordBatch, verdicts: Verdicts, outputs: dict[str, PartWri
     contradicting = [place for place, (reason, _) in sorted(verdicts.items()) if reason == CONTRADICTION]
     if contradicting:
         outputs["contradictions"].write(plain.take(pa.array(contradicting)))
-    return plain.filter(pa.array([place not in verdicts for place in range(batch.num_rows)]))
+    return plain.filter(stays(batch.num_rows, verdicts))
+
+
+def stays(num_rows: int, verdicts: Verdicts) -> pa.Array:
+    """Return which rows of a batch have no verdict, as a mask."""
+    return pa.array([place not in verdicts for place in range(num_rows)], type=pa.bool_())
 
 
 def flip_on_purpose(batch: pa.RecordBatch, share: float, seed: int) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from goldsmith.benchdata.prompts import BenchmarkPrompt
 from goldsmith.pool.decontaminate import CONTAMINATED_GRAM, CONTAMINATED_SHORT, BenchmarkIndex
-from goldsmith.pool.words import normalised, words
+from goldsmith.pool.words import WordTable, normalised, words
 
 THIRTEEN = "one two three four five six seven eight nine ten eleven twelve thirteen"
 
 
 def found(prompts: list[str], texts: list[str], first: str = "") -> str | None:
     index = BenchmarkIndex.build(BenchmarkPrompt(prompt, f"set-{place}") for place, prompt in enumerate(prompts))
-    hits = index.contaminated([[words(text) for text in texts]], [words(first)])
+    hits = index.contaminated(WordTable.of([[words(text) for text in texts]]), [words(first)])
     return hits[0][0] if hits else None
 
 
@@ -80,7 +80,9 @@ def test_a_prompt_of_signs_alone_matches_nothing() -> None:
 def test_the_rows_of_a_batch_are_told_apart() -> None:
     index = BenchmarkIndex.build([BenchmarkPrompt(THIRTEEN, "long"), BenchmarkPrompt("say hi", "short")])
     rows = [["clean"], ["x", f"a {THIRTEEN} {THIRTEEN}"], ["say hi", "hello"], [THIRTEEN]]
-    hits = index.contaminated([[words(text) for text in texts] for texts in rows], [words(texts[0]) for texts in rows])
+    hits = index.contaminated(
+        WordTable.of([[words(text) for text in texts] for texts in rows]), [words(texts[0]) for texts in rows]
+    )
     assert hits == {1: (CONTAMINATED_GRAM, "long"), 2: (CONTAMINATED_SHORT, "short: say hi"), 3: (CONTAMINATED_GRAM, "long")}
 
 

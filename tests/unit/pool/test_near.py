@@ -9,11 +9,16 @@ import pyarrow.parquet as pq
 
 from goldsmith.config.pool import EngineConfig
 from goldsmith.pool.near import NUM_HASHES, find_near, signature_batch, signatures
+from goldsmith.pool.words import WordTable
 
 
 def sentence(seed: int, count: int = 200) -> list[bytes]:
     draw = random.Random(seed)
     return [f"w{draw.randrange(5000)}".encode() for _ in range(count)]
+
+
+def table(rows: list[list[bytes]]) -> WordTable:
+    return WordTable.of([[row] for row in rows])
 
 
 def jaccard(one: list[bytes], other: list[bytes]) -> float:
@@ -23,11 +28,11 @@ def jaccard(one: list[bytes], other: list[bytes]) -> float:
 
 def test_a_row_has_the_same_signature_in_any_batch() -> None:
     rows = [sentence(1), [], [b"a"], sentence(2, 5), sentence(3, 6)]
-    together = signatures(rows)
+    together = signatures(table(rows))
     assert together.shape == (5, NUM_HASHES)
     for place, row in enumerate(rows):
-        assert (signatures([row])[0] == together[place]).all()
-    assert signatures([]).shape == (0, NUM_HASHES)
+        assert (signatures(table([row]))[0] == together[place]).all()
+    assert signatures(table([])).shape == (0, NUM_HASHES)
 
 
 def test_the_share_of_equal_minima_estimates_the_jaccard_similarity() -> None:
@@ -35,14 +40,14 @@ def test_the_share_of_equal_minima_estimates_the_jaccard_similarity() -> None:
     for seed in range(200):
         one = sentence(seed)
         other = one[:150] + sentence(seed + 1000, 50)
-        first, second = signatures([one, other])
+        first, second = signatures(table([one, other]))
         errors.append(float((first == second).mean()) - jaccard(one, other))
     # The mean of 200 estimates, each with a standard error of at most 0.145.
     assert abs(np.mean(errors)) < 0.04
 
 
 def write(path: Path, rows: dict[str, list[bytes]]) -> Path:
-    batch = signature_batch(list(rows), list(rows.values()))
+    batch = signature_batch(list(rows), table(list(rows.values())))
     pq.write_table(pa.Table.from_batches([batch]), path)
     return path
 
