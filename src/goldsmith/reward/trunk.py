@@ -22,6 +22,9 @@ SHARING_IS_SAFE = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
 """Model types with plain causal attention in every layer, on which prefix sharing is tested or equal by construction.
 Others get length-sorted padded batches of whole sequences."""
 
+WORTHWHILE = 256
+"""Tokens of a pass below which a matrix product is bound by reading the weights: passes are not made smaller to save padding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -71,20 +74,22 @@ def make_group(rendered: Sequence[Rendered], rows: Sequence[int], *, share: bool
 
 
 def plan_batches(groups: Sequence[Group], token_budget: int) -> Iterator[list[Group]]:
-    """Yield batches of groups, longest prefix first, whose padded prefixes stay within the budget and whose suffixes within four.
+    """Yield batches of groups, longest prefix first, whose padded prefixes, and whose suffixes, stay within the budget.
 
-    A group is never split: a longer one is a batch of its own, and `collate` cuts it into parts on one prefix.
+    A batch also ends when its prefixes would be padded by more than `WORTHWHILE` tokens. A group is never split: a longer one is a batch
+    of its own, and `collate` cuts its suffixes into parts on one prefix.
     """
     batch: list[Group] = []
-    suffix_tokens = 0
+    prefixes = suffixes = 0
     for group in sorted(groups, key=lambda group: (len(group.prefix), group.tokens, group.rows), reverse=True):
-        tokens = group.tokens - len(group.prefix)
-        prefix_tokens = len(batch) and len(batch[0].prefix) * (len(batch) + 1)
-        if batch and (prefix_tokens > token_budget or suffix_tokens + tokens > 4 * token_budget):
+        rest = group.tokens - len(group.prefix)
+        padded = len(batch[0].prefix) * (len(batch) + 1) if batch else 0
+        is_full = padded > token_budget or suffixes + rest > token_budget
+        if batch and (is_full or padded - prefixes - len(group.prefix) > WORTHWHILE):
             yield batch
-            batch, suffix_tokens = [], 0
+            batch, prefixes, suffixes = [], 0, 0
         batch.append(group)
-        suffix_tokens += tokens
+        prefixes, suffixes = prefixes + len(group.prefix), suffixes + rest
     if batch:
         yield batch
 
@@ -149,10 +154,6 @@ def collate(groups: Sequence[Group], pad_id: int, token_budget: int, device: Any
             )
         )
     return Batch(prefix_CP=prefix, prefix_mask_CP=prefix_mask, parts=parts)
-
-
-WORTHWHILE = 384
-"""Padded tokens of a part before it may end for the sake of less padding: below it a matrix product is bound by reading the weights."""
 
 
 def _by_length(lengths: Sequence[int], prefix: int, budget: int) -> Iterator[list[int]]:
