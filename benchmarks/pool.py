@@ -185,7 +185,7 @@ class Usage:
     def _sample(self) -> None:
         import psutil
 
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(0.5):
             total = 0
             try:
                 for process in [self._process, *self._process.children(recursive=True)]:
