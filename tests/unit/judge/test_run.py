@@ -45,7 +45,7 @@ def run(
     with ScriptedServer(script) as server:
         config = LlmConfig(
             endpoints=[EndpointConfig(name="m", base_url=server.base_url)],
-            max_retries=1,
+            max_retries=settings.pop("max_retries", 1),
             timeout_s=settings.pop("timeout_s", 30.0),
             max_calls=settings.pop("max_calls", None),
         )
@@ -89,7 +89,7 @@ def test_a_taste_for_a_position_cancels_out_and_shows(tmp_path: Path) -> None:
         (Reply(status=500, raw=b""), "server-error"),
         (Reply(status=429, raw=b"", headers={"Retry-After": "0"}), "rate-limited"),
         (Reply(closes=True), "connection-lost"),
-        (Reply(text='{"choice": "1"}', delay_s=9.0), "timeout"),
+        (Reply(text='{"choice": "1"}', delay_s=60.0), "timeout"),
     ],
 )
 def test_failures_are_verdicts_without_a_choice_and_never_count(tmp_path: Path, reply: Reply, failure: str) -> None:
@@ -98,7 +98,13 @@ def test_failures_are_verdicts_without_a_choice_and_never_count(tmp_path: Path, 
     def script(body: dict[str, Any], number: int) -> Reply:
         return reply if any(text.endswith("bad 0") for text in candidates(body)) else right(body, number)
 
-    found, _ = run(script, tmp_path, pairs=PAIRS[:3], timeout_s=1.0)
+    found, _ = run(
+        script,
+        tmp_path,
+        pairs=PAIRS[:3],
+        timeout_s=4.0 if failure == "timeout" else 60.0,
+        max_retries=0 if failure == "timeout" else 1,
+    )
     assert found.failures == {"m": {failure: 2}}
     assert {item.pair_id for item in found.judgements} == {pair.pair_id for pair in PAIRS[1:3]}
     assert found.unjudged == 1

@@ -104,7 +104,10 @@ def test_cache_survives_closing_and_depends_on_the_full_request(tmp_path: Path) 
     ],
 )
 def test_every_way_to_fail_has_a_kind_and_a_count(tmp_path: Path, reply: Reply, kind: str, calls: int, state: str) -> None:
-    with running(lambda body, number: reply, tmp_path, max_retries=2, timeout_s=0.3) as (group, server):
+    with running(lambda body, number: reply, tmp_path, max_retries=2, timeout_s=0.3 if kind == "timeout" else 60.0) as (
+        group,
+        server,
+    ):
         (found,) = group.complete_many([ask(1)])
         assert isinstance(found, Failure)
         assert found.kind == kind
