@@ -46,10 +46,10 @@ class ConsoleProgress(Progress):
         """See `Progress.update`."""
         if self._console.is_terminal:
             self._update_bar(done, total, unit)
-        elif time.monotonic() - self._last_line >= self.LINE_EVERY_S:
+        elif done and time.monotonic() - self._last_line >= self.LINE_EVERY_S:
             self._last_line = time.monotonic()
             rate = done / max(1e-9, self._last_line - self._begun)
-            left = (total - done) / rate if rate > 0 else float("inf")
+            left = (total - done) / rate
             print(f"    {done:,}/{total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left", file=sys.stderr, flush=True)
 
     def note(self, text: str) -> None:

@@ -43,7 +43,7 @@ def add(inputs: tuple[str, ...], column_map: tuple[str, ...], workspace: str, as
 
 
 def _parsed(column_map: tuple[str, ...]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in column_map]
+    pairs = [part.partition("=") for text in column_map for part in text.split(",")]
     wrong = [f"{field}{equals}{column}" for field, equals, column in pairs if not (field and equals and column)]
     if wrong:
         raise click.BadParameter(f"'{wrong[0]}': expected FIELD=COLUMN, as in chosen=good_answer", param_hint="--map")

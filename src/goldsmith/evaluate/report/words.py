@@ -68,6 +68,19 @@ def _opening(data: ReportData) -> list[Paragraph]:
     return paragraphs
 
 
+def _tested(test: JudgeRow) -> str:
+    """One judge's test; one that never decided has no accuracy, and the reason is said instead."""
+    if _decided(test):
+        share = f"{say.percent(test.accuracy)} of {say.plural(_decided(test), 'pair')}"
+        return f"{test.model} agreed with gold on {share} (95 % interval {say.span(test.low, test.high)})"
+    told = f"{test.model} decided none of {say.plural(test.num_pairs, 'pair')}"
+    if test.abstained:
+        told += f": on {test.abstained} of them its choice turned with the order in which the replies were shown"
+    if test.position_first_share is not None:
+        told += f" (it chose the reply shown first in {say.percent(test.position_first_share)} of its verdicts)"
+    return told
+
+
 def _judges(judges: Judges) -> list[Paragraph]:
     """What the judges' tests showed."""
     if not judges.tests:
@@ -75,12 +88,7 @@ def _judges(judges: Judges) -> list[Paragraph]:
             "No LLM judge was configured: silver keeps its original labels, and stage 2 ran on the gold RM and the best RM alone."
         )
         return [Paragraph(tone="plain", text=text)]
-    tested = [
-        f"{test.model} agreed with gold on {say.percent(test.accuracy)} of {say.plural(_decided(test), 'pair')}"
-        f" (95 % interval {say.span(test.low, test.high)})"
-        for test in judges.tests
-    ]
-    shown = "; ".join(tested) + "."
+    shown = "; ".join(_tested(test) for test in judges.tests) + "."
     if judges.none_beats_chance and not judges.used:
         return [Paragraph(tone="alert", text=f"{NO_JUDGE} {shown} Chance is 50 %, and the whole interval has to lie above it.")]
     weak = [test.model for test in judges.tests if test.used and not test.beats_chance]

@@ -197,3 +197,11 @@ def test_a_full_report_reads_through(sample: ReportData) -> None:
     words = write_words(sample)
     assert {"alert", "simulated", "result", "plain", "limit", "next"} == {word.tone for word in words}
     assert all("None" not in word.text and "nan" not in word.text for word in words)
+
+
+def test_a_judge_that_never_decides_is_told_by_its_position_bias() -> None:
+    row = JudgeRow(model="m", num_pairs=50, num_decided=0, low=0.0, high=1.0, abstained=50, position_first_share=1.0)
+    text = write_words(bare(judges=Judges(tests=[row])))[0].text
+    assert "m decided none of 50 pairs: on 50 of them its choice turned with the order" in text
+    assert "100.0 % of its verdicts" in text
+    assert "of 0 pairs" not in text
