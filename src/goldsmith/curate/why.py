@@ -45,7 +45,8 @@ def why(workspace: Workspace, pair_id: str) -> Life:
         for row in _rows_of(table, name):
             stage = _stage(table.name)
             events.append(Event(stage=stage, text=_describe(table.name, row), record=row))
-    events += _votes(workspace, name)
+    was_asked = any(event.stage in ("gold", "not gold") for event in events)
+    events += _votes(workspace, name, was_asked)
     return Life(pair_id=name, events=sorted(events, key=lambda event: _place(event.stage)))
 
 
@@ -106,7 +107,7 @@ def _rows_of(table: Table, pair_id: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _votes(workspace: Workspace, pair_id: str) -> list[Event]:
+def _votes(workspace: Workspace, pair_id: str, was_asked: bool) -> list[Event]:
     if not workspace.annotation_db.is_file():
         return []
     store = VoteStore(workspace.annotation_db)
@@ -117,7 +118,9 @@ def _votes(workspace: Workspace, pair_id: str) -> list[Event]:
     return [
         Event(
             stage="vote",
-            text=f"{vote.round} round, {vote.annotator}: {vote.choice}" + (f" ({vote.rationale})" if vote.rationale else ""),
+            text=f"{vote.round} round, {vote.annotator}: {vote.choice}"
+            + (f" ({vote.rationale})" if vote.rationale else "")
+            + ("" if was_asked else "; recorded, but not asked for: nothing here depends on it"),
             record=vote.model_dump(),
         )
         for vote in votes
