@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-DEFAULT_L2 = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+DEFAULT_L2 = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Penalties tried when none are given; features are scaled so that a typical pair's squared difference is about 1."""
 
 
@@ -226,12 +226,17 @@ def _choose(
     """Return the trials, the penalty with the best held-out likelihood (at its own temperature), and that temperature."""
     if fold_N.max() == 0:
         return (), max(l2s), 1.0
+    order = sorted(set(l2s), reverse=True)
+    margin_LN = np.empty((len(order), len(rows_NR)))
+    for fold in range(int(fold_N.max()) + 1):
+        held = fold_N == fold
+        beta = None
+        for index, l2 in enumerate(order):
+            # The path goes from the largest penalty down, each fit beginning where the last ended.
+            beta = fit_logistic(rows_NR[~held], l2, weight_N[~held], start=beta)
+            margin_LN[index, held] = rows_NR[held] @ beta
     found = []
-    for l2 in l2s:
-        margin_N = np.empty(len(rows_NR))
-        for fold in range(int(fold_N.max()) + 1):
-            held = fold_N == fold
-            margin_N[held] = rows_NR[held] @ fit_logistic(rows_NR[~held], l2, weight_N[~held])
+    for l2, margin_N in zip(order, margin_LN, strict=True):
         temperature = best_temperature(margin_N, weight_N)
         loss = log_loss(margin_N / temperature, weight_N)
         found.append((Trial(l2=l2, loss=loss, accuracy=float(np.average(margin_N > 0, weights=weight_N))), temperature))

@@ -34,12 +34,20 @@ def principal_basis(differences_NW: Floats, most: int = MAX_COMPONENTS) -> tuple
     return differences_NW @ basis, basis
 
 
-def fit_logistic(rows_NR: Floats, l2: float, weight_N: Floats, *, steps: int = 50) -> Floats:
-    """Return beta [R] that minimises mean(weight * log(1 + exp(-rows beta))) + l2/2 |beta|^2, by damped Newton steps."""
+def fit_logistic(rows_NR: Floats, l2: float, weight_N: Floats, *, start: Floats | None = None, steps: int = 50) -> Floats:
+    """Return beta [R] that minimises mean(weight * log(1 + exp(-rows beta))) + l2/2 |beta|^2, by damped Newton steps.
+
+    Args:
+        rows_NR: chosen minus rejected.
+        l2: penalty.
+        weight_N: non-negative; all zero gives a beta of zeros.
+        start: where to begin, the solution of a larger penalty for instance; none: zeros.
+        steps: Newton steps at most.
+    """
     width = rows_NR.shape[1]
-    beta = np.zeros(width)
+    beta = np.zeros(width) if start is None else start
     if weight_N.sum() <= 0:
-        return beta
+        return np.zeros(width)
     share_N = weight_N / weight_N.sum()
     value = _objective(rows_NR, beta, l2, weight_N)
     for _ in range(steps):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from goldsmith.config.reward import RewardConfig
+from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.train import LoraConfig, TrainConfig
 from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.reward import Reply, RewardModel
@@ -42,7 +42,7 @@ def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
     replies = [Reply(pair.messages, content) for pair in pairs for content in (pair.chosen, pair.rejected)]
     vectors = store.features(replies, readout="last")
     # The pairs are in the order the draw by hash gives them, which decides nothing but rounding.
-    head = fit_head(vectors[::2], vectors[1::2], [pair.context_id for pair in pairs], (1e-3, 1e-2, 1e-1, 1.0))
+    head = fit_head(vectors[::2], vectors[1::2], [pair.context_id for pair in pairs], tuple(HeadConfig().l2))
     np.testing.assert_allclose(RewardModel.load(result.path).score_replies(replies), head.score(vectors), rtol=1e-3, atol=1e-4)
     assert result.metrics["num_pairs"] == 12
     assert result.metrics["validation_pairs"] == 4
