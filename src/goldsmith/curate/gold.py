@@ -59,6 +59,13 @@ def merge_gold(context: Context, fingerprint: str) -> dict[str, Any]:
     rows = gold_up_to(context, context.config.rounds.count)
     with context.workspace.writer("gold", step="gold", fingerprint=fingerprint) as out:
         out.write_rows(sorted(rows, key=lambda row: str(row["pair_id"])), GOLD_SCHEMA)
+    dropped = [
+        row
+        for number in range(context.config.rounds.count + 1)
+        for row in context.workspace.table(f"gold_dropped_{number}").rows()
+    ]
+    with context.workspace.writer("gold_dropped", step="gold", fingerprint=fingerprint) as out:
+        out.write_rows(dropped, DROPPED_SCHEMA)
     return {
         "by_split": dict(Counter(row["split"] for row in rows)),
         "by_how": dict(Counter(row["how"] for row in rows)),

@@ -109,6 +109,8 @@ def _run_one(context: Context, step: Step, fingerprint: str) -> Marker:
         raise
     seconds = time.monotonic() - started
     context.progress.done()
+    # A step without tables of its own changes what it reads (the sources it adds): its marker names the state it left.
+    fingerprint = fingerprint if step.writes else fingerprint_of(context, step)
     marker = Marker(fingerprint=fingerprint, writes=list(step.writes), facts=facts, seconds=round(seconds, 3))
     atomic.write_text(marker_path(context.workspace, step.name), marker.model_dump_json(indent=1) + "\n")
     return marker

@@ -77,3 +77,17 @@ def test_the_fingerprint_reads_only_what_is_named(tmp_path: Path) -> None:
     before = fingerprint_of(_context(tmp_path), one)
     assert fingerprint_of(_context(tmp_path, rounds=RoundsConfig(count=7)), one) == before
     assert fingerprint_of(_context(tmp_path, rounds=RoundsConfig(count=7)), two) != fingerprint_of(_context(tmp_path), two)
+
+
+def test_a_step_that_changes_its_own_inputs_is_not_run_again_for_that(tmp_path: Path) -> None:
+    added: list[str] = []
+
+    def add(_context: Context, _fingerprint: str) -> dict[str, Any]:
+        added.append("source")
+        return {}
+
+    step = Step(name="add", title="Add", run=add, extra=lambda _context: list(added))
+    assert run_steps(_context(tmp_path), [step]) == ["add"]
+    assert run_steps(_context(tmp_path), [step]) == []
+    added.append("from elsewhere")
+    assert run_steps(_context(tmp_path), [step]) == ["add"]
