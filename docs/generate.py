@@ -1,5 +1,6 @@
 """Writes the reference pages that are made from the code: `docs/configuration.md` and `docs/cli.md`.
 
+Usage:
     python docs/generate.py            write them
     python docs/generate.py --check    end with 1 when one is stale
 """
@@ -32,12 +33,25 @@ def configuration() -> str:
     sections: list[tuple[str, type[BaseModel]]] = [("", GoldsmithConfig)]
     while sections:
         name, model = sections.pop(0)
-        inner = [(f"{name}.{key}".lstrip("."), found) for key, field in model.model_fields.items() if (found := _section(field.annotation))]
-        lines += [f"## `[{name}]`" if name else "## Top level", "", (model.__doc__ or "").split("\n")[0], "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        inner = [
+            (f"{name}.{key}".lstrip("."), found)
+            for key, field in model.model_fields.items()
+            if (found := _section(field.annotation))
+        ]
+        lines += [
+            f"## `[{name}]`" if name else "## Top level",
+            "",
+            (model.__doc__ or "").split("\n")[0],
+            "",
+            "| key | type | default | meaning |",
+            "|---|---|---|---|",
+        ]
         for key, field in model.model_fields.items():
             if _section(field.annotation) is None:
                 default = "required" if field.is_required() else f"`{_shown(field.get_default(call_default_factory=True))}`"
-                lines.append(f"| `{key}` | `{_type(field.annotation)}` | {default} | {' '.join((field.description or '').split())} |")
+                lines.append(
+                    f"| `{key}` | `{_type(field.annotation)}` | {default} | {' '.join((field.description or '').split())} |"
+                )
         lines.append("")
         sections[:0] = inner
     return "\n".join(lines)
@@ -45,7 +59,12 @@ def configuration() -> str:
 
 def cli() -> str:
     """Return the page of every verb's help."""
-    lines = ["# Command line", "", "Human text goes to stderr or as text to stdout, `--json` prints the result as JSON. Made from the code by `docs/generate.py`.", ""]
+    lines = [
+        "# Command line",
+        "",
+        "Human text goes to stderr or as text to stdout, `--json` prints the result as JSON. Made from the code by `docs/generate.py`.",
+        "",
+    ]
     lines += ["Exit codes: 0 done, 1 user error, 2 usage, 3 partial result, 4 waiting for humans, 130 interrupted.", ""]
     for path, command in _commands("goldsmith", goldsmith):
         with click.Context(command, info_name=path) as context:

@@ -36,7 +36,7 @@ _HOMES = {
 }
 
 __version__ = code_version()
-__all__ = sorted(_HOMES)
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - names computed from one table
 
 
 def __getattr__(name: str) -> Any:

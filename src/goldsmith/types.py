@@ -17,6 +17,7 @@ Content = str | list[dict[str, Any]]
 
 Side = Literal["first", "second"]
 Label = Literal["first", "second", "tie"]
+VoteChoice = Literal["first", "second", "tie", "discard"]
 LabelOrigin = Literal["human", "llm", "rule", "likes", "unknown"]
 
 
@@ -64,7 +65,9 @@ class Pair(Record):
         first, second = (chosen, rejected) if chosen_is_first else (rejected, chosen)
         label = "tie" if tie else ("first" if chosen_is_first else "second")
         name = pair_id(context, chosen, rejected)
-        return cls(pair_id=name, context=context, first=first, second=second, label=label, **fields)
+        return cls.model_validate(
+            {"pair_id": name, "context": context, "first": first, "second": second, "label": label, **fields}
+        )
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -112,6 +115,10 @@ class ToolUse(Record):
     at: str
 
 
+def _own_order() -> list[Side]:
+    return ["first", "second"]
+
+
 class Vote(Record):
     """One person's judgement of one pair in one round."""
 
@@ -119,12 +126,12 @@ class Vote(Record):
     pair_id: str
     annotator: str
     round: Literal["first", "retest", "expert", "late", "check", "qualify"]
-    choice: Literal["first", "second", "tie", "discard"]
+    choice: VoteChoice
     strength: Literal[0, 1, 2] = 1
     confidence: Literal[1, 2, 3] = 2
     rationale: str = ""
     reason: str | None = None
-    shown_order: list[Side] = Field(default_factory=lambda: ["first", "second"])
+    shown_order: list[Side] = Field(default_factory=_own_order)
     tools: list[ToolUse] = Field(default_factory=list)
     seconds: float = 0.0
     changed_after_hint: bool = False

@@ -34,7 +34,7 @@ def add(inputs: tuple[str, ...], column_map: tuple[str, ...], workspace: str, as
     with place.locked():
         result = add_to_pool(place, list(inputs), column_map=_parsed(column_map), progress=progress)
     progress.done()
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for item in result.inputs:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(item.rejected.items()))
         told = f"{item.kept:,} pairs kept of {item.total:,}" + (f"; rejected: {reasons}" if reasons else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,7 +23,9 @@ PARTIAL = 3
     "--pooling", type=click.Choice(["as-published"]), help="Load a model whose authors pooled elsewhere, and record it."
 )
 @json_option
-def command(model: str, file: Path, out: Path, max_length: int | None, pooling: str | None, as_json: bool) -> int:
+def command(
+    model: str, file: Path, out: Path, max_length: int | None, pooling: Literal["as-published"] | None, as_json: bool
+) -> int:
     """Score pairs (any known format) or rows with `messages`; a row that fails is recorded with its reason, never scored."""
     from goldsmith.progress import ConsoleProgress
     from goldsmith.reward.score import score_file

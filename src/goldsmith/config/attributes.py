@@ -14,7 +14,7 @@ class AttributesConfig(Section):
 
     taxonomy: Path | None = None
     """A taxonomy file to use instead of the built-in one."""
-    llm_pairs: int = Field(0, ge=0)
+    llm_pairs: int = Field(default=0, ge=0)
     """For this many pairs the first endpoint writes the desired attributes and the guideline."""
     llm_closed_fields: bool = False
     """The LLM also decides task, objectivity and controversiality, where its reply is valid."""

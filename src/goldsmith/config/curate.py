@@ -16,7 +16,7 @@ class CurateConfig(Section):
     """`article`: the label agrees with the gold RM; `paper`: with the gold RM and (LLM judgement or best RM)."""
     recycle: Literal["all", "consistent", "none"] = "all"
     """Which discarded pairs come back reversed: all, those where the gold RM and another judge agree on the flip, or none."""
-    confident_above: float = Field(0.5, ge=0.0, lt=1.0)
+    confident_above: float = Field(default=0.5, ge=0.0, lt=1.0)
     """The best RM's p on the original label above which no LLM is asked."""
-    folds: int = Field(5, ge=2)
+    folds: int = Field(default=5, ge=2)
     """Folds, by context, for scores of pairs a model was trained on."""

@@ -12,21 +12,21 @@ from goldsmith.config.base import Section
 class GoldConfig(Section):
     """Votes, disputes and the gate."""
 
-    recorded_votes: list[Path] = []
+    recorded_votes: list[Path] = Field(default_factory=list)
     """Files of recorded votes, with or without the pairs they judge; see docs/votes.md."""
-    recorded_limit: int | None = Field(None, ge=1)
+    recorded_limit: int | None = Field(default=None, ge=1)
     """At most this many of the pairs that recorded votes bring along, drawn by hash."""
-    seed_budget: int = Field(200, ge=0)
+    seed_budget: int = Field(default=200, ge=0)
     """Pairs of the seed that go to people."""
-    human_budget: int = Field(50, ge=0)
+    human_budget: int = Field(default=50, ge=0)
     """Pairs that go to people in each round."""
-    votes_per_pair: int = Field(3, ge=1)
+    votes_per_pair: int = Field(default=3, ge=1)
     """Independent first-round votes."""
-    min_alpha: float = Field(0.85, ge=-1.0, le=1.0)
+    min_alpha: float = Field(default=0.85, ge=-1.0, le=1.0)
     """Krippendorff's alpha that a batch must exceed."""
     enforce_gate: bool | None = None
     """Keep what fails the gate out of gold; none: enforced for live votes, reported for recorded ones."""
-    max_strength_gap: int = Field(2, ge=1)
+    max_strength_gap: int = Field(default=2, ge=1)
     """Votes whose signed strengths differ by more go to an expert."""
-    minimum: int = Field(30, ge=3)
+    minimum: int = Field(default=30, ge=3)
     """Gold pairs below which the run stops and asks for more votes."""

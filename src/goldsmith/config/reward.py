@@ -15,7 +15,7 @@ class RewardConfig(Section):
 
     base: str = "embedded"
     """`embedded` (SmolLM2-135M-Instruct), a folder, or a hub id."""
-    max_length: int | None = Field(None, ge=16)
+    max_length: int | None = Field(default=None, ge=16)
     """Tokens of a rendered conversation at most; none: the smaller of 16,384 and the model's own maximum."""
     truncation_side: Literal["left", "right"] = "left"
     """Which end of the context is cut when a conversation is too long; counted and reported."""
@@ -23,7 +23,7 @@ class RewardConfig(Section):
     """`auto`: bfloat16 where the processor multiplies it natively, else float32."""
     readout: Literal["last", "layers"] = "layers"
     """What a round's head reads: the last layer at the last token, or several layers and the reply's mean."""
-    token_budget: int = Field(4096, ge=64)
+    token_budget: int = Field(default=4096, ge=64)
     """Tokens of one forward pass."""
     feature_cache: Path | None = None
     """Folder of cached trunk features; none: `cache/features` of the workspace."""
@@ -32,7 +32,7 @@ class RewardConfig(Section):
 class HeadConfig(Section):
     """A linear head on cached features, fitted in seconds; used in the rounds."""
 
-    l2: list[float] = [1e-3, 1e-2, 1e-1, 1.0]
+    l2: list[float] = Field(default_factory=lambda: [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])
     """Penalties tried; cross-validated on the training pairs, grouped by context."""
     length_control: bool = False
     """Also give the head the reply's length."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from goldsmith.config.attributes import AttributesConfig
 from goldsmith.config.base import Section
 from goldsmith.config.curate import CurateConfig
@@ -25,7 +27,7 @@ class GoldsmithConfig(Section):
     """Seed of every draw: sampling, flips, folds, shuffles, bootstraps."""
     base_dir: str | None = None
     """Folder that relative paths below start from; none: the workspace. `goldsmith init --config FILE` sets it to the file's folder."""
-    simulated: list[str] = []
+    simulated: list[str] = Field(default_factory=list)
     """What in this run is simulated (votes, for instance); the report prints it first."""
     pool: PoolConfig = PoolConfig()
     engine: EngineConfig = EngineConfig()

@@ -111,7 +111,7 @@ def judged_choices(context: Context, fingerprint: str, rows: Sequence[dict[str, 
         context.progress.update,
     )
     _write_run(context, fingerprint, run, stage)
-    return {item.pair_id: item.choice for item in run.judgements if item.choice in ("first", "second")}  # type: ignore[misc]
+    return {item.pair_id: item.choice for item in run.judgements if item.choice in ("first", "second")}
 
 
 def used_judges(context: Context) -> list[str]:

@@ -52,7 +52,7 @@ def decide(opinions: Opinions, config: CurateConfig) -> Decision:
     candidate = opinions.judged if unsure and opinions.judged else original
     rule = f"{config.keep_rule}-keep"
     if keeps(candidate, opinions, config.keep_rule):
-        action = "keep" if candidate == original else "relabel"
+        action: Literal["keep", "relabel"] = "keep" if candidate == original else "relabel"
         return _decision(
             opinions,
             action,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from goldsmith.reward.features import Readout
     from goldsmith.reward.head import Head
 
+    Features = NDArray[np.float32]
     Floats = NDArray[np.float64]
 
 
@@ -36,9 +37,9 @@ class Rewards:
         return 1.0 / (1.0 + np.exp(-(self.first - self.second)))
 
 
-def pair_features(context: Context, rows: Sequence[dict[str, Any]], readout: Readout) -> tuple[Floats, Floats]:
+def pair_features(context: Context, rows: Sequence[dict[str, Any]], readout: Readout) -> tuple[Features, Features]:
     """Return the features of both replies of pair rows, two arrays [N, D]; what is cached is read."""
-    from goldsmith.reward.features import Reply
+    from goldsmith.reward.grouping import Reply
 
     replies = []
     for row in rows:
@@ -46,7 +47,7 @@ def pair_features(context: Context, rows: Sequence[dict[str, Any]], readout: Rea
         replies += [Reply(messages, row[side], f"pair {row['pair_id']}, {side}") for side in ("first", "second")]
     if not replies:
         width = context.features.width(readout)
-        return np.zeros((0, width)), np.zeros((0, width))
+        return np.zeros((0, width), dtype=np.float32), np.zeros((0, width), dtype=np.float32)
     vectors = context.features.features(
         replies, readout=readout, progress=lambda done, total, _tokens: context.progress.update(done, total, "replies")
     )
@@ -76,7 +77,7 @@ def fit(context: Context, rows: Sequence[dict[str, Any]], readout: Readout) -> H
     return fit_head(chosen, rejected, groups, l2s=context.config.head.l2, seed=context.seed)
 
 
-def oriented(rows: Sequence[dict[str, Any]], first: Floats, second: Floats) -> tuple[Floats, Floats]:
+def oriented(rows: Sequence[dict[str, Any]], first: Features, second: Features) -> tuple[Features, Features]:
     """Return the same features as (chosen, rejected)."""
     is_first = np.array([row["label"] == "first" for row in rows])[:, None]
     return np.where(is_first, first, second), np.where(is_first, second, first)
@@ -113,7 +114,7 @@ def rewards_out_of_fold(
         chosen = np.flatnonzero(of_row == fold)
         if chosen.size:
             rest = [row for row in training if folds[row["context_id"]] != fold]
-            part = rewards(context, fit(context, rest, readout), [rows[at] for at in chosen], readout)
+            part = rewards(context, fit(context, rest, readout), [rows[at] for at in chosen.tolist()], readout)
             result.first[chosen], result.second[chosen] = part.first, part.second
     return Rewards(pair_ids=result.pair_ids, first=result.first, second=result.second, fold=of_row), whole
 

@@ -84,7 +84,7 @@ def _easy_first(name: tuple[str, str, str]) -> tuple[int, int, str]:
 def _new_contexts_first(rows: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     """Order for popping from the end: the first pair of each context, then the second of each, and so on."""
     seen: dict[str, int] = defaultdict(int)
-    ranked = []
+    ranked: list[tuple[int, int, dict[str, Any]]] = []
     for row in sorted(rows, key=lambda row: (unit_interval(row["pair_id"], seed), row["pair_id"])):
         ranked.append((seen[row["context_id"]], len(ranked), row))
         seen[row["context_id"]] += 1

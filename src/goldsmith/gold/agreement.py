@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from goldsmith.types import Vote
+from goldsmith.types import Vote, VoteChoice
 
-CHOICES = ["first", "second", "tie", "discard"]
+CHOICES: list[VoteChoice] = ["first", "second", "tie", "discard"]
 Outcome = Literal["pass", "fail", "undecided"]
 
 

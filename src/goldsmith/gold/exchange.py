@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from goldsmith.errors import DataError
 from goldsmith.gold.votes import VoteStore
 from goldsmith.store import Workspace, atomic
-from goldsmith.types import Pair, Vote
+from goldsmith.types import Pair, Side, Vote, VoteChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,10 +145,10 @@ def _recorded(pair: Pair, row: dict[str, Any], place: str) -> Iterator[Vote]:
     chosen_number = {"response_1": 1, "response_2": 2}.get(meta.get("chosen_was"))
     if chosen_number is None:
         raise DataError(f"{place}: meta.chosen_was = {meta.get('chosen_was')!r}; expected response_1 or response_2")
-    chosen_side = "first" if row["chosen"] == pair.first else "second"
-    other_side = "second" if chosen_side == "first" else "first"
+    chosen_side: Side = "first" if row["chosen"] == pair.first else "second"
+    other_side: Side = "second" if chosen_side == "first" else "first"
     for index, value in enumerate(meta["votes"], 1):
-        choice = "tie" if value == 0 else (chosen_side if value == chosen_number else other_side)
+        choice: VoteChoice = "tie" if value == 0 else (chosen_side if value == chosen_number else other_side)
         yield Vote(
             vote_id=f"recorded:{pair.pair_id}:{row.get('id', place)}:{index}",
             pair_id=pair.pair_id,

@@ -11,6 +11,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -100,7 +101,15 @@ class TableWriter:
         self.table = table
         self.counts: Counts | None = None
         self.extra: dict[str, Any] = {}
-        self._header = {"step": step, "fingerprint": fingerprint, "inputs": inputs, "seed": seed, "code_version": code_version}
+        self._manifest = partial(
+            Manifest,
+            table=table.name,
+            step=step,
+            fingerprint=fingerprint,
+            inputs=inputs,
+            seed=seed,
+            code_version=code_version,
+        )
         self._folder = f"v-{uuid.uuid4().hex[:12]}"
         self._num_parts = 0
 
@@ -139,15 +148,13 @@ class TableWriter:
         if self.counts is not None:
             self.counts.check(f"table {self.table.name}")
         atomic.sync_tree(self.directory)
-        manifest = Manifest(
-            table=self.table.name,
+        manifest = self._manifest(
             counts=self.counts,
             num_rows=num_rows,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=self._folder,
             extra=self.extra,
-            **self._header,
-        )  # type: ignore[arg-type]
+        )
         atomic.write_text(self.table.path / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
         for entry in self.table.path.iterdir():
             if entry.is_dir() and entry.name != self._folder:

@@ -22,7 +22,6 @@ def _votes(text: str, expert: str = "") -> list[Vote]:
     ("votes", "expert", "state", "label", "how"),
     [
         ("f f f", "", "gold", "first", "unanimous"),
-        ("f f s", "", "gold", "first", "majority"),
         ("t t f", "", "gold", "tie", "majority"),
         ("f s t", "", "disputed", None, None),
         ("f s t", "s", "gold", "second", "expert"),

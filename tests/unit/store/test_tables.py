@@ -28,9 +28,8 @@ def test_a_pair_survives_the_table(workspace: Workspace, pair: Pair) -> None:
 
 def test_an_interrupted_writer_leaves_the_old_table(workspace: Workspace) -> None:
     _write(workspace, [1], "one")
-    with pytest.raises(KeyboardInterrupt), workspace.writer("t", step="t", fingerprint="two") as out:
-        out.write_rows([{"n": 2}], SCHEMA)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _write_interrupted(workspace, [2], "two")
     table = workspace.table("t")
     assert (table.rows(), table.fingerprint) == ([{"n": 1}], "one")
     assert len([entry for entry in table.path.iterdir() if entry.is_dir()]) == 1
@@ -45,12 +44,8 @@ def test_a_new_version_replaces_the_old_one_and_its_files(workspace: Workspace) 
 
 
 def test_counts_that_do_not_add_up_are_refused(workspace: Workspace) -> None:
-    with (
-        pytest.raises(StoreError, match="3 rows went in but 2 are accounted for"),
-        workspace.writer("t", step="t", fingerprint="f") as out,
-    ):
-        out.write_rows([{"n": 1}], SCHEMA)
-        out.counts = Counts(total=3, kept=1, dropped={"x": 1})
+    with pytest.raises(StoreError, match="3 rows went in but 2 are accounted for"):
+        _write(workspace, [1], "f", Counts(total=3, kept=1, dropped={"x": 1}))
     assert not workspace.table("t").exists
 
 
@@ -90,6 +85,13 @@ def test_a_folder_that_is_no_workspace_is_named(tmp_path: Path) -> None:
         Workspace(tmp_path)
 
 
-def _write(workspace: Workspace, numbers: list[int], fingerprint: str) -> None:
+def _write(workspace: Workspace, numbers: list[int], fingerprint: str, counts: Counts | None = None) -> None:
     with workspace.writer("t", step="t", fingerprint=fingerprint) as out:
         out.write_rows([{"n": number} for number in numbers], SCHEMA)
+        out.counts = counts
+
+
+def _write_interrupted(workspace: Workspace, numbers: list[int], fingerprint: str) -> None:
+    with workspace.writer("t", step="t", fingerprint=fingerprint) as out:
+        out.write_rows([{"n": number} for number in numbers], SCHEMA)
+        raise KeyboardInterrupt
