@@ -34,5 +34,3 @@ class HeadConfig(Section):
 
     l2: list[float] = Field(default_factory=lambda: [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])
     """Penalties tried; cross-validated on the training pairs, grouped by context."""
-    length_control: bool = False
-    """Also give the head the reply's length."""
