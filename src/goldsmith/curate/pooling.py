@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from goldsmith.curate.context import Context
@@ -10,10 +11,9 @@ from goldsmith.curate.inputs import held_out_contexts
 
 def make_pool(context: Context, fingerprint: str) -> dict[str, Any]:
     """Write `pool`, `pool_dropped`, `contradictions` and `flipped_on_purpose`, and return the counts."""
-    from goldsmith.benchdata.prompts import BenchmarkPrompt
+    from goldsmith.benchdata.prompts import BenchmarkPrompt, first_turn
     from goldsmith.pool.benchmarks import benchmark_prompts
     from goldsmith.pool.build import build_pool
-    from goldsmith.types import Message
 
     prompts = benchmark_prompts([context.path(name) for name in context.config.pool.benchmarks])
     excluded: dict[str, str] = {}
@@ -21,21 +21,9 @@ def make_pool(context: Context, fingerprint: str) -> dict[str, Any]:
         for row in context.workspace.table(table).rows(["context_id", "context"]):
             if row["context_id"] not in excluded:
                 excluded[row["context_id"]] = reason
-                prompts += _first_prompt(row["context"], reason, BenchmarkPrompt, Message)
+                prompts += [BenchmarkPrompt(text=first_turn(json.loads(row["context"])), set_name=reason)]
     excluded |= {name: "evaluation-context" for name in held_out_contexts(context)}
     result = build_pool(context.workspace, fingerprint, prompts, excluded, context.progress)
     counts = {"total": result.total, "kept": result.kept, "dropped": result.dropped, "failed": {}}
     facts = result.model_dump(include={"flipped_on_purpose", "ties", "sources", "label_origins", "benchmark_prompts"})
     return {"counts": counts, **facts}
-
-
-def _first_prompt(context_json: str, set_name: str, prompt_type: Any, message_type: Any) -> list[Any]:
-    import json
-
-    from goldsmith.retrieve.text import plain_text
-
-    for turn in json.loads(context_json):
-        message = message_type.model_validate(turn)
-        if message.role == "user":
-            return [prompt_type(text=plain_text(message.content), set_name=set_name)]
-    return []

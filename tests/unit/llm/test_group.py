@@ -358,7 +358,10 @@ def test_no_server_is_started_while_everything_is_cached(tmp_path: Path, monkeyp
 def test_closing_twice_does_nothing(tmp_path: Path) -> None:
     group = LlmGroup(LlmConfig(), tmp_path / "llm.sqlite", seed=0)
     group.close()
+    calls: list[int] = []
+    group.ledger.close = lambda: calls.append(1)  # type: ignore[method-assign]
     group.close()
+    assert calls == []
 
 
 def test_works_inside_a_running_loop(tmp_path: Path) -> None:
