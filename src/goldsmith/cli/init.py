@@ -22,6 +22,5 @@ def command(directory: Path, config: Path | None, as_json: bool) -> None:
     from goldsmith.curate import init
 
     workspace = init(directory, config)
-    emit(
-        {"workspace": str(workspace.root)}, f"{workspace.root}: ready\n  next: cd {directory} && goldsmith pool add FILE", as_json
-    )
+    step = "run" if workspace.config.pool.sources else "pool add FILE"
+    emit({"workspace": str(workspace.root)}, f"{workspace.root}: ready\n  next: cd {directory} && goldsmith {step}", as_json)
