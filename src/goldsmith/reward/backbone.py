@@ -17,7 +17,7 @@ from goldsmith.reward.checkpoint import (
     quiet_loading,
 )
 from goldsmith.reward.render import Renderer
-from goldsmith.reward.trunk import SHARING_IS_SAFE
+from goldsmith.reward.trunk import supports_packing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class Backbone:
     digest: str
 
     @property
-    def shares_prefixes(self) -> bool:
-        """Prefix sharing is known to be exact on this kind of model."""
-        return self.trunk.config.model_type in SHARING_IS_SAFE
+    def packs(self) -> bool:
+        """Packed rows and shared prefixes are known to be exact on this model."""
+        return supports_packing(self.trunk.config)
 
 
 def load_backbone(config: RewardConfig) -> Backbone:

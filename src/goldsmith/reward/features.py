@@ -18,10 +18,11 @@ import numpy as np
 from goldsmith.config.reward import RewardConfig
 from goldsmith.errors import DataError, StoreError
 from goldsmith.identity import combined_digest, digest
-from goldsmith.reward import trunk as trunks
 from goldsmith.reward.backbone import Backbone, load_backbone
 from goldsmith.reward.grouping import Progress, Reply, group_replies
+from goldsmith.reward.packing import Batch, Group, collate, plan_batches
 from goldsmith.reward.render import Renderer
+from goldsmith.reward.trunk import last_token, run_trunk
 from goldsmith.store.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class FeatureStore:
         known = self._read(set(names))
         # All replies are planned, known or not: a run that was killed and continued then forms the batches of an unbroken one,
         # and rounding, which depends on a batch's shape, is the same too.
-        groups, _ = group_replies(rendered, replies, share=self.backbone.shares_prefixes)
+        groups, _ = group_replies(rendered, replies, share=self.backbone.packs)
         self._compute(groups, names, replies, known, progress)
         columns = slice(0, self.hidden) if readout == "last" else slice(self.hidden, None)
         return (
@@ -107,7 +108,7 @@ class FeatureStore:
 
     def _compute(
         self,
-        groups: Sequence[trunks.Group],
+        groups: Sequence[Group],
         names: Sequence[str],
         replies: Sequence[Reply],
         known: dict[str, Floats],
@@ -117,7 +118,7 @@ class FeatureStore:
         fresh: dict[str, Floats] = {}
         done = tokens = 0
         committed = time.monotonic()
-        for planned in trunks.plan_batches(groups, self.config.token_budget) if total else ():
+        for planned in plan_batches(groups, self.config.token_budget, packed=self.backbone.packs) if total else ():
             batch = _owed(planned, [name not in known for name in names])
             for row, vector in self._forward(batch):
                 if not np.isfinite(vector).all():
@@ -136,17 +137,16 @@ class FeatureStore:
         self._commit(fresh)
         known.update(fresh)
 
-    def _forward(self, groups: Sequence[trunks.Group]) -> Iterator[tuple[int, Floats]]:
+    def _forward(self, groups: Sequence[Group]) -> Iterator[tuple[int, Floats]]:
         import torch
 
         if not groups:
             return
         trunk = self.backbone.trunk
-        batch = trunks.collate(groups, self.renderer.pad_id, self.config.token_budget, trunk.device)
+        batch = collate(groups, self.renderer.pad_id, packed=self.backbone.packs, device=trunk.device)
         with torch.inference_mode():
-            for part, (_, output) in zip(batch.parts, trunks.run_parts(trunk, batch, output_hidden_states=True), strict=True):
-                vectors = readout_vectors(output.hidden_states, part).cpu().numpy()
-                yield from zip(part.rows, vectors, strict=True)
+            output = run_trunk(trunk, batch, output_hidden_states=True)
+            yield from zip(batch.rows, readout_vectors(output.hidden_states, batch).cpu().numpy(), strict=True)
 
     def _read(self, wanted: set[str]) -> dict[str, Floats]:
         if self.folder is None or not self.folder.is_dir():
@@ -178,24 +178,24 @@ class FeatureStore:
         write_bytes(self.folder / f"{combined_digest(names)[:24]}.npz", buffer.getvalue())
 
 
-def readout_vectors(hidden_states: Sequence[torch.Tensor], part: trunks.Part) -> torch.Tensor:
+def readout_vectors(hidden_states: Sequence[torch.Tensor], batch: Batch) -> torch.Tensor:
     """Return what both readouts are cut from, float32 [R, 3 D]: the last token's final state, then the replies' mean states.
 
     Args:
-        hidden_states: [R, S, D] of the embeddings and every layer; the last one after the final norm.
-        part: the part they belong to.
+        hidden_states: [B, L, D] of the embeddings and every layer; the last one after the final norm.
+        batch: what they were computed for.
     """
     import torch
 
     depth = len(hidden_states) - 1
-    steps_S = torch.arange(part.mask_RS.shape[1], device=part.mask_RS.device)
-    is_reply_RS = (part.mask_RS > 0) & (steps_S >= part.starts_R[:, None])
-    weight_RS1 = is_reply_RS[..., None].float()
-    means = [(hidden_states[round(share * depth)].float() * weight_RS1).sum(1) / weight_RS1.sum(1) for share in MEAN_DEPTHS]
-    return torch.cat([trunks.last_token(hidden_states[-1], part), *means], dim=1)
+    means = []
+    for share in MEAN_DEPTHS:
+        flat = hidden_states[round(share * depth)].flatten(0, 1).float()
+        means.append(torch.stack([flat[start:stop].mean(0) for start, stop in batch.spans]))
+    return torch.cat([last_token(hidden_states[-1], batch), *means], dim=1)
 
 
-def _owed(groups: Sequence[trunks.Group], is_owed: Sequence[bool]) -> list[trunks.Group]:
+def _owed(groups: Sequence[Group], is_owed: Sequence[bool]) -> list[Group]:
     """Return the groups without the replies that are known already."""
     kept = (group.only([index for index, row in enumerate(group.rows) if is_owed[row]]) for group in groups)
     return [group for group in kept if group.rows]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from goldsmith.identity import canonical_json
+from goldsmith.reward.packing import Group, make_group
 from goldsmith.reward.render import Rendered
-from goldsmith.reward.trunk import Group, make_group
 from goldsmith.types import Content
 
 Progress = Callable[[int, int, int], None]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from goldsmith.errors import DataError, UserError
-from goldsmith.reward import trunk as trunks
 from goldsmith.reward.checkpoint import (
     Dtype,
     checkpoint_digest,
@@ -22,7 +21,9 @@ from goldsmith.reward.checkpoint import (
     read_config,
 )
 from goldsmith.reward.grouping import Progress, Reply, group_replies
+from goldsmith.reward.packing import Group, collate, plan_batches
 from goldsmith.reward.render import Rendered, Renderer, TruncationSide
+from goldsmith.reward.trunk import last_token, run_trunk, supports_packing
 from goldsmith.types import Pair
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class RewardModel:
         self.classifier, self.renderer, self.pooling, self.token_budget = classifier, renderer, pooling, token_budget
         self.trunk = getattr(classifier, classifier.base_model_prefix)
         self.digest = digest([content_digest, renderer.max_length, renderer.truncation_side, pooling])
-        self._share = self.trunk.config.model_type in trunks.SHARING_IS_SAFE
+        self._packs = supports_packing(self.trunk.config)
 
     @classmethod
     def load(
@@ -122,10 +123,10 @@ class RewardModel:
     def score_replies(self, replies: Sequence[Reply], *, progress: Progress | None = None) -> list[float]:
         """Return the reward of each reply, in order; equal conversations are computed once."""
         rendered = [self.render(reply) for reply in replies]
-        groups, copies = group_replies(rendered, replies, share=self._share)
+        groups, copies = group_replies(rendered, replies, share=self._packs)
         scores: dict[int, float] = {}
         tokens = 0
-        for batch in trunks.plan_batches(groups, self.token_budget):
+        for batch in plan_batches(groups, self.token_budget, packed=self._packs):
             scores.update(self._forward(batch))
             tokens += sum(group.tokens for group in batch)
             if progress:
@@ -147,15 +148,14 @@ class RewardModel:
         length = max((index for index, token in enumerate(item.ids) if token != pad), default=0) + 1
         return Rendered(ids=item.ids[: max(2, length)], reply_start=min(item.reply_start, max(1, length - 1)), cut=item.cut)
 
-    def _forward(self, groups: Sequence[trunks.Group]) -> Iterable[tuple[int, float]]:
+    def _forward(self, groups: Sequence[Group]) -> Iterable[tuple[int, float]]:
         import torch
 
         weight = self.classifier.score.weight
-        batch = trunks.collate(groups, self.renderer.pad_id, self.token_budget, weight.device)
+        batch = collate(groups, self.renderer.pad_id, packed=self._packs, device=weight.device)
         with torch.inference_mode():
-            states = trunks.run_trunk(self.trunk, batch)
-            for part, state_RSD in zip(batch.parts, states.parts, strict=True):
-                yield from zip(part.rows, head_scores(trunks.last_token(state_RSD, part), weight).tolist(), strict=True)
+            states_BLD = run_trunk(self.trunk, batch).last_hidden_state
+            return zip(batch.rows, head_scores(last_token(states_BLD, batch), weight).tolist(), strict=True)
 
 
 def head_scores(last_RD: torch.Tensor, weight_1D: torch.Tensor) -> torch.Tensor:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from goldsmith.identity import unit_interval
 from goldsmith.reward.grouping import Reply
+from goldsmith.reward.packing import Group, make_group
 from goldsmith.reward.render import Renderer
-from goldsmith.reward.trunk import Group, make_group
 from goldsmith.types import Content, Pair
 
 

@@ -32,7 +32,7 @@ def fine_tune(job: Job) -> tuple[Any, dict[str, Any]]:
 
     set_seed(job.seed)
     renderer, config = job.features.renderer, job.config
-    units = make_units(job.pairs, renderer, config.batch_size, share=job.features.backbone.shares_prefixes, weights=job.weights)
+    units = make_units(job.pairs, renderer, config.batch_size, share=job.features.backbone.packs, weights=job.weights)
     sizes = [len(unit.chosen) for unit in units]
     steps = [step for epoch in range(config.epochs) for step in plan_epoch(sizes, config.batch_size, epoch, job.seed)]
     classifier = new_classifier(job.features.backbone.folder, renderer.pad_id, job.head.weight)
@@ -73,7 +73,12 @@ def _frozen(model: PairModel, units: Sequence[Unit], job: Job) -> FrozenStates |
     device = choose_device()
     model.to(device)
     return FrozenStates(
-        model.lower, units, pad_id=job.features.renderer.pad_id, token_budget=job.features.config.token_budget, device=device
+        model.lower,
+        units,
+        pad_id=job.features.renderer.pad_id,
+        packed=model.packs,
+        token_budget=job.features.config.token_budget,
+        device=device,
     )
 
 

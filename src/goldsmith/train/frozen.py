@@ -11,15 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from goldsmith.reward import trunk as trunks
-from goldsmith.train.batches import Unit
+from goldsmith.reward.packing import Batch, collate
+from goldsmith.reward.trunk import run_trunk
+from goldsmith.train.batches import Unit, split_by_tokens
 
 MAX_BYTES = 2 << 30
 """States that would need more memory are not kept; each step then runs the lower layers itself."""
 
 
 class FrozenStates:
-    """Hidden states below the first trained layer, unpadded: of each unit's prefix [P, D] and of each reply's suffix [S, D]."""
+    """Hidden states below the first trained layer: of each unit [N, D], its prefix and then its suffixes, without padding."""
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class FrozenStates:
         units: Sequence[Unit],
         *,
         pad_id: int,
+        packed: bool,
         token_budget: int,
         device: Any,
         progress: Callable[[int, int], None] | None = None,
@@ -37,77 +39,31 @@ class FrozenStates:
             lower: the lower part of a split trunk.
             units: all training units.
             pad_id: for padded tensors.
+            packed: the trunk supports packing.
             token_budget: tokens of a forward pass.
             device: where the model is.
             progress: called with (units done, units in all).
         """
-        self._prefix: list[Tensor | None] = [None] * len(units)
-        self._suffix: list[list[Tensor]] = [[torch.empty(0)] * len(unit.replies) for unit in units]
-        offsets = row_offsets(units)
-        number_of = {
-            row: (number, row - offset)
-            for number, offset in enumerate(offsets)
-            for row in range(offset, offset + len(units[number].replies))
-        }
-        groups = shifted_groups(units, offsets)
-        done = 0
-        for planned in trunks.plan_batches(groups, token_budget):
-            batch = trunks.collate(planned, pad_id, token_budget, device)
+        self._states: list[Tensor] = []
+        for numbers in split_by_tokens(units, token_budget):
+            groups = [units[number].group for number in numbers]
+            batch = collate(groups, pad_id, packed=packed, device=device)
             with torch.no_grad():
-                states = trunks.run_trunk(lower, batch)
-            for index, group in enumerate(planned):
-                if states.prefix is not None:
-                    self._prefix[number_of[group.rows[0]][0]] = states.prefix[index, : len(group.prefix)].clone()
-            for part, state_RSD in zip(batch.parts, states.parts, strict=True):
-                for index, row in enumerate(part.rows):
-                    number, reply = number_of[row]
-                    self._suffix[number][reply] = state_RSD[index, : int(part.last_R[index]) + 1].clone()
-            done += len(planned)
+                states_ND = batch.gather(run_trunk(lower, batch).last_hidden_state)
+            self._states += [part.clone() for part in states_ND.split_with_sizes([group.tokens for group in groups])]
             if progress:
-                progress(done, len(units))
+                progress(len(self._states), len(units))
 
-    def inputs(self, batch: trunks.Batch, numbers: Sequence[int], places: Sequence[tuple[int, int]]) -> trunks.States:
-        """Return the padded states of a batch, to begin the upper layers with.
+    def inputs(self, batch: Batch, numbers: Sequence[int]) -> Tensor:
+        """Return the states of a batch, [B, L, D], to begin the upper layers with.
 
         Args:
             batch: made of the groups of some units, in order.
             numbers: those units' numbers.
-            places: for each row of the batch its unit's number and its reply's index.
         """
-        prefix = None
-        if batch.prefix_CP.shape[1]:
-            prefix = _padded([self._prefix[number] for number in numbers], batch.prefix_CP.shape[1])
-        parts = [
-            _padded([self._suffix[places[row][0]][places[row][1]] for row in part.rows], part.ids_RS.shape[1])
-            for part in batch.parts
-        ]
-        return trunks.States(prefix=prefix, parts=parts)
+        return batch.spread(torch.cat([self._states[number] for number in numbers]))
 
 
 def fits_in_memory(units: Sequence[Unit], hidden: int) -> bool:
     """Whether the float32 states of all units stay within `MAX_BYTES`."""
     return sum(unit.group.tokens for unit in units) * hidden * 4 <= MAX_BYTES
-
-
-def row_offsets(units: Sequence[Unit]) -> list[int]:
-    """Return the first row of each unit when their replies are numbered through."""
-    offsets = [0]
-    for unit in units:
-        offsets.append(offsets[-1] + len(unit.replies))
-    return offsets[:-1]
-
-
-def shifted_groups(units: Sequence[Unit], offsets: Sequence[int]) -> list[trunks.Group]:
-    """Return the units' groups with their rows numbered through."""
-    return [
-        trunks.Group(unit.group.prefix, unit.group.suffixes, unit.group.starts, tuple(offset + row for row in unit.group.rows))
-        for unit, offset in zip(units, offsets, strict=True)
-    ]
-
-
-def _padded(states: Sequence[Tensor | None], longest: int) -> Tensor:
-    rows = [state for state in states if state is not None]
-    padded = rows[0].new_zeros((len(rows), longest, rows[0].shape[1]))
-    for index, state in enumerate(rows):
-        padded[index, : len(state)] = state
-    return padded

@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainerCallback
 
 from goldsmith.errors import UserError
-from goldsmith.reward import trunk as trunks
 from goldsmith.reward.model import head_scores
+from goldsmith.reward.packing import Batch, collate
+from goldsmith.reward.trunk import last_token, run_trunk, split_trunk, supports_packing
 from goldsmith.train.batches import Unit, split_by_tokens
-from goldsmith.train.frozen import FrozenStates, row_offsets, shifted_groups
+from goldsmith.train.frozen import FrozenStates
 from goldsmith.train.loss import bradley_terry_loss
 
 WEIGHTS = "trainable.safetensors"
@@ -32,6 +33,7 @@ class PairModel(nn.Module):
         classifier: the whole model, with adapters if there are any.
         lower: frozen layers below the first trained one; None when everything is trained.
         upper: the rest of the trunk.
+        packs: packed rows are exact on this trunk.
     """
 
     def __init__(self, classifier: Any, frozen_layers: int) -> None:
@@ -39,22 +41,23 @@ class PairModel(nn.Module):
         self.classifier = classifier
         trunk = getattr(classifier, classifier.base_model_prefix)
         # Kept out of the module tree: they are other views of the classifier's own layers.
-        parts = trunks.split_trunk(trunk, frozen_layers) if frozen_layers else (None, trunk)
+        parts = split_trunk(trunk, frozen_layers) if frozen_layers else (None, trunk)
         object.__setattr__(self, "lower", parts[0])
         object.__setattr__(self, "upper", parts[1])
+        self.packs = supports_packing(classifier.config)
 
-    def frozen_states(self, batch: trunks.Batch) -> trunks.States | None:
-        """Return what the frozen layers make of a batch; None when there are none."""
+    def frozen_states(self, batch: Batch) -> torch.Tensor | None:
+        """Return what the frozen layers make of a batch, [B, L, D]; None when there are none."""
         if self.lower is None:
             return None
         with torch.no_grad():
-            return trunks.run_trunk(self.lower, batch)
+            states: torch.Tensor = run_trunk(self.lower, batch).last_hidden_state
+        return states
 
-    def forward(self, batch: trunks.Batch, inputs: trunks.States | None = None) -> torch.Tensor:
+    def forward(self, batch: Batch, inputs_BLD: torch.Tensor | None = None) -> torch.Tensor:
         """Return the rewards of a batch, float32 [R], in the order of `batch.rows`."""
-        states = trunks.run_trunk(self.upper, batch, inputs)
-        last = [trunks.last_token(state, part) for state, part in zip(states.parts, batch.parts, strict=True)]
-        return head_scores(torch.cat(last), self.classifier.score.weight)
+        states_BLD = run_trunk(self.upper, batch, inputs_BLD).last_hidden_state
+        return head_scores(last_token(states_BLD, batch), self.classifier.score.weight)
 
 
 class Steps(Dataset[list[int]]):
@@ -131,7 +134,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
     def _piece_loss(
         self, model: PairModel, units: Sequence[Unit], numbers: Sequence[int], total: float
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        reward_U = unit_rewards(model, units, numbers, self.frozen, self.pad_id, self.token_budget)
+        reward_U = unit_rewards(model, units, numbers, self.frozen, self.pad_id)
         chosen = torch.cat([reward[list(unit.chosen)] for reward, unit in zip(reward_U, units, strict=True)])
         rejected = torch.cat([reward[list(unit.rejected)] for reward, unit in zip(reward_U, units, strict=True)])
         weights = torch.tensor([weight for unit in units for weight in unit.weights], device=chosen.device)
@@ -166,7 +169,7 @@ class PairTrainer(Trainer):  # type: ignore[misc]
 
 
 def unit_rewards(
-    model: PairModel, units: Sequence[Unit], numbers: Sequence[int], frozen: FrozenStates | None, pad_id: int, token_budget: int
+    model: PairModel, units: Sequence[Unit], numbers: Sequence[int], frozen: FrozenStates | None, pad_id: int
 ) -> list[torch.Tensor]:
     """Return for each unit the rewards of its replies, in the order of `unit.replies`.
 
@@ -176,17 +179,10 @@ def unit_rewards(
         numbers: their numbers in `frozen`.
         frozen: what the frozen layers make of all units, where it is kept.
         pad_id: for padded tensors.
-        token_budget: tokens of one forward pass.
     """
-    batch = trunks.collate(shifted_groups(units, row_offsets(units)), pad_id, token_budget, model.classifier.device)
-    if frozen is None:
-        inputs = model.frozen_states(batch)
-    else:
-        places = [(number, reply) for number, unit in zip(numbers, units, strict=True) for reply in range(len(unit.replies))]
-        inputs = frozen.inputs(batch, numbers, places)
-    scores = model(batch, inputs)
-    ordered = scores.new_empty(len(scores)).index_copy(0, torch.tensor(batch.rows, device=scores.device), scores)
-    return list(ordered.split([len(unit.replies) for unit in units]))
+    batch = collate([unit.group for unit in units], pad_id, packed=model.packs, device=model.classifier.device)
+    inputs = model.frozen_states(batch) if frozen is None else frozen.inputs(batch, numbers)
+    return list(model(batch, inputs).split([len(unit.replies) for unit in units]))
 
 
 class StopOnBadGradient(TrainerCallback):  # type: ignore[misc]
