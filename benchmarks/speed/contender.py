@@ -1,0 +1,62 @@
+"""Contenders in processes of their own that make one step when told to, so that steps of all of them alternate."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+GIB = 1 << 30
+
+
+class Gate:
+    """The contender's end: waits for the word before each step, and reports when it is done."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.begun = 0.0
+
+    def wait(self) -> None:
+        if self.connection.recv() != "step":
+            raise SystemExit(0)
+        self.begun = time.perf_counter()
+
+    def done(self, result: Any = None) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
+        self.connection.send((time.perf_counter() - self.begun, result, peak))
+
+
+class Contender:
+    """The parent's end."""
+
+    def __init__(self, name: str, target: Callable[..., None], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.name, self.seconds, self.results, self.peak = name, list[float](), list[Any](), 0.0
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_run, args=(target, theirs, arguments), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def step(self) -> float:
+        """Make one step and return its seconds."""
+        self.connection.send("step")
+        try:
+            seconds, result, self.peak = self.connection.recv()
+        except EOFError:
+            raise SystemExit(f"FAILED: {self.name} ended in the middle of a step; see its error above") from None
+        self.seconds.append(seconds)
+        self.results.append(result)
+        return float(seconds)
+
+    def close(self, wait: float = 0.0) -> None:
+        self.process.join(wait)
+        if self.process.is_alive():
+            self.process.terminate()
+            self.process.join()
+
+
+def _run(target: Callable[..., None], connection: Connection, arguments: tuple[Any, ...]) -> None:
+    target(Gate(connection), *arguments)

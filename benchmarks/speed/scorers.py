@@ -1,0 +1,52 @@
+"""Two ways of scoring the same conversations: Goldsmith's `RewardModel`, and the padded loop of the model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from speed.contender import Gate
+
+BATCH = 8
+"""Conversations of a padded batch."""
+
+
+def goldsmith(
+    gate: Gate, model: Path, steps: Sequence[Sequence[tuple[list[dict[str, Any]], str]]], max_length: int, dtype: str
+) -> None:
+    """Each step is a list of (context, reply)."""
+    from goldsmith.reward import Reply, RewardModel
+
+    loaded = RewardModel.load(model, max_length=max_length, dtype=dtype)  # type: ignore[arg-type]
+    for step in steps:
+        gate.wait()
+        gate.done([float(score) for score in loaded.score_replies([Reply(context, reply) for context, reply in step])])
+
+
+def padded(
+    gate: Gate, model: Path, steps: Sequence[Sequence[tuple[list[dict[str, Any]], str]]], max_length: int, dtype: str
+) -> None:
+    """What a model card shows, a batch at a time: template, tokenizer with padding, `logits[:, 0]`."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    loaded = AutoModelForSequenceClassification.from_pretrained(model, dtype=getattr(torch, dtype)).eval()
+    pad = loaded.config.pad_token_id
+    for step in steps:
+        gate.wait()
+        scores: list[float] = []
+        for begin in range(0, len(step), BATCH):
+            rows = [
+                tokenizer.apply_chat_template(
+                    [*context, {"role": "assistant", "content": reply}], tokenize=True, return_dict=False
+                )[-max_length:]
+                for context, reply in step[begin : begin + BATCH]
+            ]
+            ids = torch.full((len(rows), max(map(len, rows))), pad, dtype=torch.long)
+            for row, sequence in enumerate(rows):
+                ids[row, : len(sequence)] = torch.tensor(sequence)
+            with torch.inference_mode():
+                scores += loaded(input_ids=ids, attention_mask=(ids != pad).long()).logits[:, 0].float().tolist()
+        gate.done(scores)
