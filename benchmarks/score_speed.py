@@ -1,6 +1,6 @@
 """Scoring real pairs with SmolLM2-135M: `RewardModel` against the padded loop of the model cards, batch 8.
 
-    python benchmarks/score_speed.py --check    4 steps of 16 pairs after one of warm-up at 512 tokens, under five minutes
+    python benchmarks/score_speed.py --check    3 steps of 12 pairs after one of warm-up, under five minutes
     python benchmarks/score_speed.py --full     20 steps of 32 pairs after 3 at 1,024 tokens on each kind of data; resumable (--work)
 
 Both score the same replies in a process of its own; the steps alternate; a ratio is the median over steps. Needs GOLDSMITH_DATA.
@@ -32,7 +32,7 @@ def main() -> int:
     import torch
 
     dtype = str(choose_dtype(arguments.dtype, torch.device("cpu"))).removeprefix("torch.")
-    steps, warmup, size, max_length = (20, 3, 32, 1024) if arguments.full else (4, 1, 16, 512)
+    steps, warmup, size, max_length = (20, 3, 32, 1024) if arguments.full else (3, 1, 12, 1024)
     print(
         f"SmolLM2-135M, {dtype}, {torch.get_num_threads()} threads, at most {max_length} tokens, {steps} steps of {size} pairs after {warmup}"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from speed.contender import Gate
+from speed.data import renderer_of
 
 BATCH = 8
 """Conversations of a padded batch."""
@@ -27,23 +28,18 @@ def goldsmith(
 def padded(
     gate: Gate, model: Path, steps: Sequence[Sequence[tuple[list[dict[str, Any]], str]]], max_length: int, dtype: str
 ) -> None:
-    """What a model card shows, a batch at a time: template, tokenizer with padding, `logits[:, 0]`."""
+    """What a model card shows, a batch at a time: template, padding, `logits[:, 0]`; cut where Goldsmith cuts, so that scores compare."""
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    renderer = renderer_of(str(model), max_length)
     loaded = AutoModelForSequenceClassification.from_pretrained(model, dtype=getattr(torch, dtype)).eval()
     pad = loaded.config.pad_token_id
     for step in steps:
         gate.wait()
         scores: list[float] = []
         for begin in range(0, len(step), BATCH):
-            rows = [
-                tokenizer.apply_chat_template(
-                    [*context, {"role": "assistant", "content": reply}], tokenize=True, return_dict=False
-                )[-max_length:]
-                for context, reply in step[begin : begin + BATCH]
-            ]
+            rows = [list(renderer.render(context, reply, where="").ids) for context, reply in step[begin : begin + BATCH]]
             ids = torch.full((len(rows), max(map(len, rows))), pad, dtype=torch.long)
             for row, sequence in enumerate(rows):
                 ids[row, : len(sequence)] = torch.tensor(sequence)
