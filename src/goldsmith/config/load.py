@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from goldsmith.config.llm import HIDDEN_VALUE
 from goldsmith.config.workspace import GoldsmithConfig
 from goldsmith.errors import UserError
 
@@ -100,6 +101,8 @@ def _explain(error: ValidationError, origin: str) -> str:
             close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
             lines.append(f"{origin}: unknown key '{path}'; {hint}")
+        elif item["type"] == HIDDEN_VALUE:
+            lines.append(f"{origin}: {path}: {item['msg']}")
         else:
             lines.append(f"{origin}: {path} = {item['input']!r}: {item['msg']}")
     return "\n".join(lines)

@@ -67,7 +67,7 @@ class Context:
         """The group of LLMs, with cache and ledger in the workspace; no server is started before the first call."""
         from goldsmith.llm import LlmGroup
 
-        return LlmGroup(self.config.llm, self.workspace.cache / "llm.sqlite", seed=self.seed)
+        return LlmGroup(self.config.llm, self.workspace.cache / "llm.sqlite", seed=self.seed, note=self.progress.note)
 
     @cached_property
     def features(self) -> FeatureStore:

@@ -1,23 +1,27 @@
-"""The hard stop: a call is reserved before it is sent, and refused when it could exceed the budget."""
+"""The hard stop: a call is reserved at the most it can use before it is sent, and refused when that could exceed the budget."""
 
 from __future__ import annotations
 
+import asyncio
+
 from goldsmith.config.llm import EndpointConfig, LlmConfig
-from goldsmith.llm.ledger import Spent
 from goldsmith.llm.request import Request
+from goldsmith.llm.spent import Spent
 
 
 class Budget:
-    """What may still be spent. Reservations are estimates; `settle` replaces one by what was really used."""
+    """What may still be spent. Reservations are upper bounds; `settle` replaces one by what was really used."""
 
     def __init__(self, config: LlmConfig, spent: Spent) -> None:
-        """Start from what the ledger says was spent already, in flight and unknown calls at their estimates."""
+        """Start from what the ledger says was spent already, in flight and unknown calls at their bounds."""
         self.config = config
         self.spent = spent
+        self._reserved = 0
+        self._settled = asyncio.Condition()
 
-    def refusal(self, estimate: Spent) -> str | None:
+    def refusal(self, more: Spent) -> str | None:
         """Return why a call must not be made, or None when the budget holds it."""
-        after = self.spent.plus(estimate)
+        after = self.spent.plus(more)
         limits = (
             ("max_calls", self.config.max_calls, after.calls),
             ("max_tokens", self.config.max_tokens, after.tokens),
@@ -25,23 +29,35 @@ class Budget:
         )
         for name, limit, value in limits:
             if limit is not None and value > limit:
-                return f"llm.{name} = {limit:g} would be exceeded by the next call ({value:g}); raise it to go on"
+                return f"llm.{name} = {limit:g} could be exceeded by the next call ({value:g}); raise it to go on"
         return None
 
-    def reserve(self, estimate: Spent) -> str | None:
-        """Book a call, or return why not."""
-        refusal = self.refusal(estimate)
-        if refusal is None:
-            self.spent = self.spent.plus(estimate)
-        return refusal
+    async def reserve(self, most: Spent) -> str | None:
+        """Book a call, or return why not; calls in flight may use less than was booked for them, so those are waited for."""
+        async with self._settled:
+            while (refusal := self.refusal(most)) is not None:
+                if self._reserved == 0:
+                    return refusal
+                await self._settled.wait()
+            self._reserved += 1
+            self.spent = self.spent.plus(most)
+        return None
 
-    def settle(self, estimate: Spent, used: Spent) -> None:
+    async def settle(self, most: Spent, used: Spent) -> None:
         """Replace a reservation by what the call used."""
-        self.spent = self.spent.plus(estimate, -1).plus(used)
+        self.spent = self.spent.plus(most, -1).plus(used)
+        self._reserved -= 1
+        async with self._settled:
+            self._settled.notify_all()
 
 
-def estimate_call(request: Request, endpoint: EndpointConfig) -> Spent:
-    """Return what one call may use at most, about: the prompt's estimate and the whole reply allowance."""
+def most_of(request: Request, endpoint: EndpointConfig) -> Spent:
+    """Return what one call may use at most: a token for every byte of the prompt, and the whole reply allowance."""
+    return price(endpoint, request.most_prompt_tokens, request.max_tokens)
+
+
+def likely_of(request: Request, endpoint: EndpointConfig) -> Spent:
+    """Return what one call uses, about: the prompt's estimate, and the whole reply allowance."""
     return price(endpoint, request.prompt_tokens_estimate, request.max_tokens)
 
 

@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import json
 import os
-from typing import Any
-from urllib.parse import urlsplit
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from goldsmith.config.llm import EndpointConfig
 from goldsmith.errors import UserError
 from goldsmith.llm.embedded import EmbeddedServer
-from goldsmith.llm.retry import Attempt, causes, parse_retry_after
+from goldsmith.llm.gate import Gate
+from goldsmith.llm.request import Request, request_key
+from goldsmith.llm.retry import Attempt
+from goldsmith.llm.wire import exchange, open_session
+
+if TYPE_CHECKING:
+    import aiohttp
 
 EMBEDDED_SLOTS = 2
 EMBEDDED_TIMEOUTS = 5
 """The embedded server shares the processor with whatever else runs: it may take this many times `timeout_s`."""
-NO_KEY = "none"
-"""What is sent where no key is configured: the client library insists on one."""
+SHORTEST_SECRET = 8
+"""Characters of a key that is taken out of answers: servers without keys are given words like `EMPTY`, which texts hold too."""
+HIDDEN = "***"
 
 
 class Endpoint:
-    """A model behind an address. The embedded server is started by the first call, and stopped by `close`."""
+    """A model behind an address. The embedded server is started by the first call, and stopped by `close`.
+
+    Attributes:
+        config: its entry in `llm.endpoints`.
+        timeout_s: seconds for one call.
+        gate: how many calls it gets at once.
+        has_answered: it gave a 2xx response since the group was made.
+        takes_schema: it answered a request with a schema (True), or answered only without (False); None: not known yet.
+        gone_until_s: the event loop's time before which it asked not to be called, when that is too far away to wait.
+    """
 
     def __init__(self, config: EndpointConfig, *, concurrency: int, timeout_s: float) -> None:
         """Check the configuration; nothing is opened.
 
         Raises:
-            UserError: the address or the key's environment variable is missing.
+            UserError: the address is missing.
         """
         self.config = config
         is_embedded = config.kind == "embedded"
         self.timeout_s = timeout_s * EMBEDDED_TIMEOUTS if is_embedded else timeout_s
         # No more calls than the embedded server has slots: one that waits in its queue would run out of time there.
-        self.slots = asyncio.Semaphore(min(concurrency, EMBEDDED_SLOTS) if is_embedded else concurrency)
+        self.gate = Gate(min(concurrency, EMBEDDED_SLOTS) if is_embedded else concurrency)
         self.has_answered = False
-        self.resume_at = 0.0
+        self.takes_schema: bool | None = None if config.json_schema else False
+        self.gone_until_s = 0.0
         self._server: EmbeddedServer | None = None
-        self._client: Any = None
+        self._session: aiohttp.ClientSession | None = None
+        self._url = ""
         self._start = asyncio.Lock()
         if config.kind == "openai" and not config.base_url:
             raise UserError(
@@ -59,6 +78,14 @@ class Endpoint:
         """The server's name of the model."""
         return self.config.model or self.config.name
 
+    def body(self, request: Request, *, with_schema: bool) -> dict[str, Any]:
+        """Return what is sent for a request."""
+        return request.body(self.model, json_schema=with_schema)
+
+    def key(self, request: Request, *, with_schema: bool) -> str:
+        """Return the name of a request in ledger and cache."""
+        return request_key(self.address, self.body(request, with_schema=with_schema))
+
     async def send(self, body: dict[str, Any]) -> Attempt:
         """Send one request and return what came; every way in which a server can fail is an `Attempt`, not an exception.
 
@@ -67,94 +94,51 @@ class Endpoint:
             ProviderError: the embedded server does not start.
         """
         await self.open()
-        import aiohttp
-        import httpx2
-        import openai
-
-        try:
-            # The library's own read time-out restarts with every byte; this one is for the whole exchange.
-            # A redirect is an answer of somebody else than the server that was configured: not followed.
-            options = {"follow_redirects": False}
-            call = self._client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=options)
-            response = await asyncio.wait_for(call, self.timeout_s)
-        except openai.APIStatusError as error:
-            return Attempt(
-                cause="status",
-                status=error.status_code,
-                retry_after_s=parse_retry_after(error.response.headers),
-                detail=self._clean(f"HTTP {error.status_code}: {error.response.text[:300]}"),
-            )
-        except (openai.APIConnectionError, aiohttp.ClientError, TimeoutError, httpx2.HTTPError) as error:
-            return self._no_answer(error)
-        self.has_answered = True
-        return Attempt(cause="answered", status=response.status_code, body=response.content)
+        assert self._session is not None
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8")
+        began_s = time.monotonic()
+        attempt = self._without_key(await exchange(self._session, self._url, content, self.timeout_s))
+        self.has_answered |= attempt.cause == "answered"
+        return replace(attempt, seconds=time.monotonic() - began_s)
 
     async def open(self) -> None:
-        """Start the embedded server, where it is one, and make the client; once."""
+        """Start the embedded server, where it is one, and make the session; once."""
         async with self._start:
-            if self._client is not None:
+            if self._session is not None:
                 return
             base_url, key = str(self.config.base_url), self._key()
             if self.config.kind == "embedded":
                 self._server = await asyncio.to_thread(EmbeddedServer(slots=EMBEDDED_SLOTS).start)
                 base_url = self._server.base_url
-            self._client = _open_client(base_url, key, self.timeout_s)
+            self._url = f"{base_url.rstrip('/')}/chat/completions"
+            self._session = open_session(base_url, key)
 
     async def close(self) -> None:
         """Close connections and stop the embedded server."""
-        client, self._client = self._client, None
+        session, self._session = self._session, None
         server, self._server = self._server, None
-        if client is not None:
-            await client.close()
+        if session is not None:
+            await session.close()
         if server is not None:
             await asyncio.to_thread(server.stop)
 
-    def _no_answer(self, error: BaseException) -> Attempt:
-        import aiohttp
-
-        chain = list(causes(error))
-        detail = self._clean(f"{type(chain[-1]).__name__}: {chain[-1]}")
-        # aiohttp's exceptions tell a refused connection from a dropped one; the client library calls both a time-out.
-        if any(
-            isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
-            for cause in chain
-        ):
-            return Attempt(cause="unreachable", detail=detail)
-        if any(isinstance(cause, (TimeoutError, aiohttp.ServerTimeoutError)) for cause in chain):
-            return Attempt(cause="timeout", detail=f"no answer within {self.timeout_s:g} s")
-        return Attempt(cause="lost", detail=detail)
-
-    def _key(self) -> str:
+    def _key(self) -> str | None:
         name = self.config.api_key_env
         if not name:
-            return NO_KEY
-        key = os.environ.get(name)
+            return None
+        key = os.environ.get(name, "").strip()
+        where = f"llm.endpoints '{self.config.name}': the environment variable {name} (api_key_env)"
         if not key:
-            raise UserError(
-                f"llm.endpoints '{self.config.name}': the environment variable {name} (api_key_env) is not set; "
-                f"export it before the run, or leave api_key_env out for a server without keys"
-            )
+            raise UserError(f"{where} is not set; export it before the run, or leave api_key_env out for a server without keys")
+        if not (key.isascii() and key.isprintable()):
+            raise UserError(f"{where} holds characters that no HTTP header can carry; export the key alone")
         return key
 
-    def _clean(self, text: str) -> str:
-        """Servers quote keys in their errors; ours go nowhere."""
-        key = os.environ.get(self.config.api_key_env or "", "")
-        return text.replace(key, "***") if key else text
-
-
-def _open_client(base_url: str, key: str, timeout_s: float) -> Any:
-    try:
-        import openai
-    except ImportError:
-        raise UserError("the openai client is not installed; `pip install goldsmith[llm]`") from None
-    # A proxy of the environment must not see, or break, calls to this very machine.
-    http = openai.DefaultAioHttpClient(trust_env=not _is_loopback(base_url), timeout=timeout_s)
-    return openai.AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=timeout_s, http_client=http)
-
-
-def _is_loopback(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    def _without_key(self, attempt: Attempt) -> Attempt:
+        """Servers quote keys, in errors above all; ours go nowhere."""
+        key = os.environ.get(self.config.api_key_env or "", "").strip()
+        if key and attempt.detail:
+            attempt = replace(attempt, detail=attempt.detail.replace(key, HIDDEN))
+        if len(key) >= SHORTEST_SECRET and key.encode() in attempt.body:
+            attempt = replace(attempt, body=attempt.body.replace(key.encode(), HIDDEN.encode()))
+        return attempt

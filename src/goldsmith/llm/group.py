@@ -14,24 +14,20 @@ from typing import Any, Self, TypeVar
 
 from goldsmith.config.llm import LlmConfig
 from goldsmith.errors import UserError
-from goldsmith.llm.budget import Budget, estimate_call
+from goldsmith.llm.budget import Budget
 from goldsmith.llm.client import Endpoint
-from goldsmith.llm.ledger import Ledger, Spent
-from goldsmith.llm.request import Completion, Failure, Request, read_response, request_key
+from goldsmith.llm.estimate import Estimate, estimate_of
+from goldsmith.llm.journal import Journal
+from goldsmith.llm.ledger import Ledger
+from goldsmith.llm.request import Completion, Failure, Request
+from goldsmith.llm.response import read_response
 from goldsmith.llm.retry import BASE_DELAY_S
-from goldsmith.llm.worker import Caller
+from goldsmith.llm.spent import Spent
+from goldsmith.llm.worker import Caller, Question
 
 Outcome = Completion | Failure
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What a batch will cost at most, about; nothing was sent."""
-
-    cached: int
-    most: Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +37,12 @@ class ModelUsage:
     Attributes:
         calls: calls sent, unknown and rejected ones included.
         cached: answers that were read instead of asked for.
-        prompt_tokens: counted by the server; estimated for unknown calls.
+        prompt_tokens: counted by the server; where it does not say, and for unknown calls, the most it can be.
         completion_tokens: likewise.
         cost: by the configured prices.
-        unknown: calls whose answer never came: possibly billed, counted at their estimate.
+        unknown: calls whose answer never came: possibly billed, counted at the most they can have used.
+        rejected: calls that the server answered with an error.
+        estimated: answered calls whose tokens the server did not say, or said what cannot be.
         failures: questions without an answer, by kind.
     """
 
@@ -55,13 +53,23 @@ class ModelUsage:
     completion_tokens: int
     cost: float
     unknown: int
+    rejected: int = 0
+    estimated: int = 0
     failures: dict[str, int] = field(default_factory=dict)
 
 
 class LlmGroup:
     """Several models behind one cache, ledger and budget; a context manager that stops what it started."""
 
-    def __init__(self, config: LlmConfig, cache_path: Path, seed: int, *, base_delay_s: float = BASE_DELAY_S) -> None:
+    def __init__(
+        self,
+        config: LlmConfig,
+        cache_path: Path,
+        seed: int,
+        *,
+        base_delay_s: float = BASE_DELAY_S,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
         """Open cache and ledger; no server is started and nothing is sent.
 
         Args:
@@ -69,6 +77,7 @@ class LlmGroup:
             cache_path: the SQLite file of calls and responses, made when missing.
             seed: of the jitter between retries.
             base_delay_s: first delay between retries, in seconds.
+            note: told, before the first call of each batch, what it will use.
 
         Raises:
             UserError: two endpoints share a name, or one has no address.
@@ -85,7 +94,9 @@ class LlmGroup:
         }
         self.ledger = Ledger(cache_path)
         self.budget = Budget(config, self.ledger.spent())
-        self._caller = Caller(self.ledger, self.budget, config, seed, base_delay_s)
+        self._journal = Journal(self.ledger)
+        self._caller = Caller(self.ledger, self._journal, self.budget, config, seed, base_delay_s)
+        self._note = note
         self._cached: Counter[str] = Counter()
         self._failures: dict[str, Counter[str]] = {name: Counter() for name in names}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,15 +121,18 @@ class LlmGroup:
         Raises:
             UserError: an endpoint is unknown, or a key's variable is not set.
             ProviderError: a server cannot be reached, or refuses this key or model; what had arrived is kept.
+            StoreError: the ledger cannot be written.
         """
         keys = [self._key(request) for request in requests]
         distinct = dict(zip(keys, requests, strict=True))
-        found = {key: outcome for key in distinct if (outcome := self._from_cache(key)) is not None}
+        found = self._from_cache(distinct)
         self._cached.update(distinct[key].endpoint for key in found)
         missing = {key: request for key, request in distinct.items() if key not in found}
         if progress and distinct:
             progress(len(found), len(distinct))
         if missing:
+            if self._note:
+                self._note(self._estimate(missing, len(found)).text)
             found |= self._ask(missing, len(found), len(distinct), progress)
         for key, request in distinct.items():
             outcome = found[key]
@@ -127,18 +141,15 @@ class LlmGroup:
         return [found[key] for key in keys]
 
     def estimate(self, requests: Sequence[Request]) -> Estimate:
-        """Return how many requests are answered already, and what the others may use at most, about."""
+        """Return how many requests are answered already, and what the others will use; nothing is sent."""
         distinct = {self._key(request): request for request in requests}
-        missing = [request for key, request in distinct.items() if self._from_cache(key) is None]
-        most = Spent()
-        for request in missing:
-            most = most.plus(estimate_call(request, self._endpoints[request.endpoint].config))
-        return Estimate(cached=len(distinct) - len(missing), most=most)
+        found = self._from_cache(distinct)
+        return self._estimate({key: request for key, request in distinct.items() if key not in found}, len(found))
 
     def usage(self) -> list[ModelUsage]:
         """Return each model's calls, tokens and cost, in the configuration's order."""
-        states = self.ledger.by_endpoint()
-        return [self._usage_of(name, states.get(name, {})) for name in self._endpoints]
+        states, estimated = self.ledger.by_endpoint(), self.ledger.estimated()
+        return [self._usage_of(name, states.get(name, {}), estimated.get(name, 0)) for name in self._endpoints]
 
     def close(self) -> None:
         """Stop the embedded server, close connections and files; calling it again does nothing."""
@@ -146,7 +157,7 @@ class LlmGroup:
             return
         self._is_closed = True
         if self._loop is not None and self._thread is not None:
-            self._run(self._close_endpoints())
+            self._run(self._close_all())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -162,14 +173,32 @@ class LlmGroup:
         endpoint = self._endpoints.get(request.endpoint)
         if endpoint is None:
             raise UserError(f"no llm.endpoints entry is named '{request.endpoint}'; known: {', '.join(self._endpoints)}")
-        return request_key(endpoint.address, request.body(endpoint.model, json_schema=endpoint.config.json_schema))
+        return endpoint.key(request, with_schema=endpoint.config.json_schema)
 
-    def _from_cache(self, key: str) -> Outcome | None:
-        body = self.ledger.response(key)
-        return None if body is None else read_response(body, cached=True)
+    def _from_cache(self, distinct: dict[str, Request]) -> dict[str, Outcome]:
+        """Return what is answered already; where a server refuses schemas, under the request without one too."""
+        without = {
+            name: endpoint
+            for name, endpoint in self._endpoints.items()
+            if endpoint.config.json_schema and self.ledger.refuses_schema(endpoint.address, endpoint.model)
+        }
+        found: dict[str, Outcome] = {}
+        for key, request in distinct.items():
+            stored = self.ledger.response(key)
+            if stored is None and request.schema is not None and request.endpoint in without:
+                stored = self.ledger.response(without[request.endpoint].key(request, with_schema=False))
+            if stored is not None:
+                found[key] = read_response(stored.body, problem=stored.problem, cached=True).outcome
+        return found
+
+    def _estimate(self, missing: dict[str, Request], cached: int) -> Estimate:
+        configs = {name: endpoint.config for name, endpoint in self._endpoints.items()}
+        return estimate_of(list(missing.values()), configs, self.budget, cached)
 
     def _ask(self, missing: dict[str, Request], done: int, total: int, progress: Progress | None) -> dict[str, Outcome]:
-        questions = [(key, request, self._endpoints[request.endpoint]) for key, request in missing.items()]
+        questions = [
+            Question(key=key, request=request, endpoint=self._endpoints[request.endpoint]) for key, request in missing.items()
+        ]
 
         def advance(answered: int) -> None:
             if progress:
@@ -177,7 +206,7 @@ class LlmGroup:
 
         return self._run(self._caller.ask(questions, advance))
 
-    def _usage_of(self, name: str, states: dict[str, Spent]) -> ModelUsage:
+    def _usage_of(self, name: str, states: dict[str, Spent], estimated: int) -> ModelUsage:
         total = Spent()
         for state, used in states.items():
             if state != "not sent":
@@ -190,10 +219,13 @@ class LlmGroup:
             completion_tokens=total.completion_tokens,
             cost=total.cost,
             unknown=states.get("unknown", Spent()).calls,
+            rejected=states.get("rejected", Spent()).calls,
+            estimated=estimated,
             failures=dict(self._failures[name]),
         )
 
-    async def _close_endpoints(self) -> None:
+    async def _close_all(self) -> None:
+        await self._journal.close()
         for endpoint in self._endpoints.values():
             await endpoint.close()
 

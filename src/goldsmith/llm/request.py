@@ -12,7 +12,7 @@ FailureKind = Literal["timeout", "rate-limited", "server-error", "refused", "con
 
 SCHEMA_NAME = "reply"
 BYTES_PER_TOKEN = 3
-"""UTF-8 bytes of a token, on the low side: an estimate that a budget relies on should not fall short."""
+"""UTF-8 bytes of a token, on the low side for most texts. No token has less than one byte."""
 TOKENS_PER_MESSAGE = 8
 """What a chat template adds to a message, about."""
 
@@ -48,7 +48,8 @@ class Request:
         """
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": role, "content": content} for role, content in self.messages],
+            # No UTF-8 can carry a lone surrogate: what is sent, and hashed, is what a server can read.
+            "messages": [{"role": role, "content": _sendable(content)} for role, content in self.messages],
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
         }
@@ -62,8 +63,17 @@ class Request:
     @property
     def prompt_tokens_estimate(self) -> int:
         """An estimate of the prompt's length in tokens, on the high side for most texts."""
-        size = sum(len(content.encode("utf-8", "replace")) for _, content in self.messages)
-        return size // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE * len(self.messages) + 1
+        return self._bytes // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE * len(self.messages) + 1
+
+    @property
+    def most_prompt_tokens(self) -> int:
+        """The prompt's tokens at most: one a byte, the schema's too, as some servers put it into the prompt."""
+        schema = len(json.dumps(self.schema)) if self.schema is not None else 0
+        return self._bytes + schema + TOKENS_PER_MESSAGE * len(self.messages) + 1
+
+    @property
+    def _bytes(self) -> int:
+        return sum(len(content.encode("utf-8", "replace")) for _, content in self.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,31 +106,5 @@ def request_key(address: str, body: dict[str, Any]) -> str:
     return digest([address, body])
 
 
-def read_response(content: bytes, *, cached: bool = False) -> Completion | Failure:
-    """Return the completion inside a 2xx response's bytes, or a `bad-response` failure that quotes them."""
-    try:
-        body = json.loads(content)
-        choice = body["choices"][0]
-        text = choice["message"]["content"]
-        if not isinstance(text, str):
-            raise TypeError(f"message.content is {text!r}")
-        finish_reason = str(choice.get("finish_reason") or "")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        quote = content[:200].decode("utf-8", "replace")
-        return Failure(
-            kind="bad-response", detail=f"no chat completion ({type(error).__name__}: {error}): {quote!r}", cached=cached
-        )
-    prompt_tokens, completion_tokens = read_usage(content) or (0, 0)
-    return Completion(
-        text=text, finish_reason=finish_reason, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cached=cached
-    )
-
-
-def read_usage(content: bytes) -> tuple[int, int] | None:
-    """Return (prompt, completion) tokens that a response reports; None when it does not say."""
-    try:
-        usage = json.loads(content)["usage"]
-        counts = usage["prompt_tokens"], usage["completion_tokens"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return counts if all(type(count) is int and count >= 0 for count in counts) else None
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

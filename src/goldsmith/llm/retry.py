@@ -4,44 +4,77 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from goldsmith.identity import unit_interval
+from goldsmith.llm.pace import Ended
 from goldsmith.llm.request import FailureKind
 
 BASE_DELAY_S = 0.5
 MAX_DELAY_S = 30.0
 LONGEST_RETRY_AFTER_S = 600.0
-"""A server that asks for a longer pause gets it from the user: the call fails and says so."""
+"""A server that asks for a longer pause gets it from the user: the questions left fail and say so."""
+TOO_MANY, TOO_LATE = 429, 408
+SCHEMA_WORDS = ("response_format", "json_schema", "schema", "structured", "grammar", "guided")
+"""What servers call the field that they refuse."""
 
 Cause = Literal["answered", "status", "timeout", "lost", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One HTTP exchange: a response with its bytes, or the way in which none came."""
+    """One HTTP exchange: a response with its bytes, or the way in which none came.
+
+    Attributes:
+        cause: `answered` (2xx), `status` (any other), `timeout`, `lost` (the connection ended first), `unreachable` (none was made).
+        status: of HTTP.
+        body: of an answer.
+        problem: why an answer's body cannot be used as it is; then only its beginning was kept.
+        retry_after_s: the pause that the server asks for.
+        detail: what a person should read.
+        seconds: the exchange took.
+    """
 
     cause: Cause
     status: int | None = None
     body: bytes = b""
+    problem: str = ""
     retry_after_s: float | None = None
     detail: str = ""
+    seconds: float = 0.0
 
     @property
     def may_retry(self) -> bool:
-        """429, 5xx, and no answer at all; every other error would only come again."""
-        if self.cause == "status":
-            return self.status == 429 or (self.status or 0) >= 500
-        return self.cause in ("timeout", "lost", "unreachable")
+        """429, 5xx, time-outs, and no answer at all; every other error would only come again."""
+        return self.cause in ("timeout", "lost", "unreachable") or (self.cause == "status" and self.failure_kind != "refused")
+
+    @property
+    def may_be_about_schema(self) -> bool:
+        """A refusal of the request's form."""
+        return self.cause == "status" and self.status in (400, 422)
+
+    @property
+    def names_schema(self) -> bool:
+        """The refusal speaks of the schema."""
+        return any(word in self.detail.lower() for word in SCHEMA_WORDS)
+
+    @property
+    def ended(self) -> Ended:
+        """What it tells about the server's load."""
+        if self.cause == "answered":
+            return "answered"
+        if self.cause == "status" and self.failure_kind == "refused":
+            return "stopped"
+        return "refused" if self.failure_kind == "rate-limited" else "failed"
 
     @property
     def failure_kind(self) -> FailureKind:
         """How the failure is counted when there is no further attempt."""
         if self.cause == "status":
-            if self.status == 429:
-                return "rate-limited"
+            if self.status in (TOO_MANY, TOO_LATE):
+                return "rate-limited" if self.status == TOO_MANY else "timeout"
             return "server-error" if (self.status or 0) >= 500 else "refused"
         return "timeout" if self.cause == "timeout" else "connection-lost"
 
@@ -71,14 +104,6 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
     except ValueError:
         try:
             seconds = email.utils.parsedate_to_datetime(text).timestamp() - (time.time() if now is None else now)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if seconds == seconds else None
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it was raised from, outermost first."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__

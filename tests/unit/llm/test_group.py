@@ -11,6 +11,7 @@ import pytest
 from goldsmith.config.llm import EndpointConfig, LlmConfig
 from goldsmith.errors import ProviderError, StoreError, UserError
 from goldsmith.llm import Completion, Failure, LlmGroup, Request
+from goldsmith.llm.ledger import Stored
 from goldsmith.llm.mock import Reply, Script, ScriptedServer
 
 
@@ -265,10 +266,10 @@ def test_calls_stop_before_the_budget_is_exceeded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "limit"),
     [
-        # A question is estimated at 10 bytes // 3 + 8 + 1 = 12 prompt tokens and 10 of reply: 22 before, 2 + 4 = 6 after the call.
-        # 3 calls: 6 + 6 + 22 = 34 fits, a fourth would need 18 + 22 = 40.
-        ("max_tokens", 39),
-        ("max_cost", 39e-6),
+        # A question has 10 bytes + 8 + 1 = 19 prompt tokens at most and 10 of reply: 29 before, 2 + 4 = 6 after the call.
+        # 3 calls: 6 + 6 + 29 = 41 fits, a fourth would need 18 + 29 = 47.
+        ("max_tokens", 46),
+        ("max_cost", 46e-6),
     ],
 )
 def test_estimates_hold_the_token_and_money_budget(tmp_path: Path, setting: str, limit: float) -> None:
@@ -292,7 +293,9 @@ def test_the_estimate_sends_nothing_and_knows_the_cache(tmp_path: Path) -> None:
         estimate = group.estimate([ask(1), ask(2), ask(2)])
         assert len(server.bodies) == 1
     assert estimate.cached == 1
-    assert (estimate.most.calls, estimate.most.prompt_tokens, estimate.most.completion_tokens) == (1, 12, 10)
+    # 10 bytes // 3 + 8 + 1 = 12 prompt tokens about, 10 + 8 + 1 = 19 at most.
+    assert (estimate.likely.calls, estimate.likely.prompt_tokens, estimate.likely.completion_tokens) == (1, 12, 10)
+    assert (estimate.most.calls, estimate.most.prompt_tokens, estimate.most.completion_tokens) == (1, 19, 10)
 
 
 def test_several_models_share_the_file_and_keep_their_own_accounts(tmp_path: Path) -> None:
@@ -348,7 +351,7 @@ def test_no_server_is_started_while_everything_is_cached(tmp_path: Path, monkeyp
         key = group._key(request)
         call = group.ledger.begin(key, "smollm2-135m", "", group.budget.spent)
         body = b'{"choices": [{"message": {"content": "stored"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}'
-        group.ledger.finish(call, key, body, 200, group.budget.spent)
+        group.ledger.finish(call, key, Stored(body=body), 200, group.budget.spent)
         (found,) = group.complete_many([request])
     assert isinstance(found, Completion)
     assert found.text == "stored"
