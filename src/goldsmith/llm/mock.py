@@ -22,7 +22,10 @@ class Reply:
         headers: further headers.
         delay_s: seconds until the response.
         closes: close the connection instead of answering.
+        cut_at: close the connection after this many bytes of the body.
+        drip_s: seconds between the body's bytes, which come one by one.
         finish_reason: of the completion.
+        usage: of the completion, whatever it says; none: words are counted.
     """
 
     text: str = ""
@@ -31,7 +34,10 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     closes: bool = False
+    cut_at: int | None = None
+    drip_s: float = 0.0
     finish_reason: str = "stop"
+    usage: Any = None
 
 
 Script = Callable[[dict[str, Any], int], Reply]
@@ -99,8 +105,9 @@ class ScriptedServer:
                     self._at_once -= 1
                 if reply.closes:
                     break
-                writer.write(_response(reply, body))
-                await writer.drain()
+                await _write(writer, reply, body)
+                if reply.cut_at is not None:
+                    break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             return
         finally:
@@ -119,11 +126,22 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, An
     return line.split()[1].decode("latin-1"), json.loads(await reader.readexactly(length) or b"{}")
 
 
-def _response(reply: Reply, body: dict[str, Any]) -> bytes:
+async def _write(writer: asyncio.StreamWriter, reply: Reply, body: dict[str, Any]) -> None:
     content = _completion(reply, body) if reply.raw is None else reply.raw
+    writer.write(_head(reply, content))
+    for at in range(len(content)) if reply.drip_s else ():
+        writer.write(content[at : at + 1])
+        await writer.drain()
+        await asyncio.sleep(reply.drip_s)
+    if not reply.drip_s:
+        writer.write(content[: reply.cut_at])
+    await writer.drain()
+
+
+def _head(reply: Reply, content: bytes) -> bytes:
     headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **reply.headers}
     head = f"HTTP/1.1 {reply.status} Scripted\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return head.encode("latin-1") + b"\r\n" + content
+    return head.encode("latin-1") + b"\r\n"
 
 
 def _completion(reply: Reply, body: dict[str, Any]) -> bytes:
@@ -133,7 +151,7 @@ def _completion(reply: Reply, body: dict[str, Any]) -> bytes:
         "finish_reason": reply.finish_reason,
         "message": {"role": "assistant", "content": reply.text},
     }
-    usage = {
+    counted = {
         "prompt_tokens": words,
         "completion_tokens": len(reply.text.split()),
         "total_tokens": words + len(reply.text.split()),
@@ -144,6 +162,6 @@ def _completion(reply: Reply, body: dict[str, Any]) -> bytes:
         "created": 0,
         "model": body.get("model", ""),
         "choices": [choice],
-        "usage": usage,
+        "usage": counted if reply.usage is None else reply.usage,
     }
     return json.dumps(completion).encode()

@@ -22,8 +22,10 @@ SHORTEST_WINDOW = 16
 CALM_BELOW, SLOW_ABOVE = 2.0, 3.0
 """Window median over usual latency: below the first more calls are tried, above the second fewer. A server that batches
 answers each call more slowly under load while it answers more of them, so some slowness is no reason to back off."""
-CUT, SLOW_CUT, REGAINED = 0.5, 0.8, 0.75
-"""What is left of the limit after refusals or failures, after slowness; and the part that is regained by doubling."""
+CUTS = {"refused": 0.7, "failed": 0.5}
+"""What is left of the limit: a refusal costs nothing, a call that failed may be paid for."""
+SLOW_CUT, REGAINED = 0.8, 0.8
+"""What is left of it after slowness; and the part of it that is regained by doubling."""
 FAILED_SHARE = 0.1
 """Failures, as a part of the limit, above which they are taken for overload."""
 FASTER, SLOWER = 0.3, 0.005
@@ -54,6 +56,7 @@ class Pace:
         self._failed = 0
         self._is_calm = True
         self._window: list[tuple[Hashable, float]] = []
+        self._window_size = SHORTEST_WINDOW
         self._usual: dict[Hashable, float] = {}
 
     @property
@@ -75,12 +78,12 @@ class Pace:
         if ended == "answered":
             self._window.append((ticket.kind, latency_s))
             self._grow()
-            if len(self._window) >= max(self.limit, SHORTEST_WINDOW):
+            if len(self._window) == self._window_size:
                 self._close_window()
         else:
             self._failed += 1
             if ended == "refused" or self._failed > FAILED_SHARE * self.limit:
-                self._cut(CUT)
+                self._cut(CUTS[ended])
 
     def _grow(self) -> None:
         """One more for each answer (doubling), or for each limitful of answers, as long as the limit is what holds calls back."""
@@ -92,8 +95,7 @@ class Pace:
 
     def _close_window(self) -> None:
         slowness = self._slowness()
-        self._window.clear()
-        self._failed, self._peak = 0, self.in_flight
+        self._open_window()
         self._is_calm = slowness < CALM_BELOW
         if slowness > SLOW_ABOVE:
             self._cut(SLOW_CUT)
@@ -118,5 +120,11 @@ class Pace:
         self.cuts += 1
         self._double_below = max(1.0, REGAINED * self.limit)
         self.limit = max(1, int(part * self.limit))
-        self._part, self._failed, self._peak, self._is_calm = 0.0, 0, self.in_flight, True
+        self._part, self._is_calm = 0.0, True
+        self._open_window()
+
+    def _open_window(self) -> None:
+        """As many calls as may be in flight now: while the limit doubles, it would run away from a window that grows with it."""
         self._window.clear()
+        self._window_size = max(self.limit, SHORTEST_WINDOW)
+        self._failed, self._peak = 0, self.in_flight
