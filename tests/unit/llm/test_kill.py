@@ -2,12 +2,16 @@
 
 import json
 import os
+import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from goldsmith.config.llm import EndpointConfig, LlmConfig
 from goldsmith.llm import Completion, LlmGroup, Request
@@ -69,9 +73,91 @@ def test_kill_and_restart(tmp_path: Path) -> None:
         after = asked(server)[len(before) :]
     assert [item.text for item in found if isinstance(item, Completion)] == [f"question {n}" for n in range(QUESTIONS)]
     assert usage.unknown == SLOTS
+    with sqlite3.connect(path) as connection:
+        details = {row[0] for row in connection.execute("SELECT detail FROM calls WHERE state = 'unknown'")}
+    assert details == {"unknown, possibly billed: the process ended while the call was in flight"}
     assert usage.cached == QUICK
     assert not set(before[:QUICK]) & set(after)
     assert len(after) == QUESTIONS - QUICK
+
+
+MANY, AT_ONCE = 1000, 64
+
+
+def run_child(server: ScriptedServer, path: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", CHILD, json.dumps([server.base_url, str(path), MANY, AT_ONCE])])
+
+
+def count(path: Path, state: str) -> int:
+    if not path.is_file():
+        return 0
+    with sqlite3.connect(path) as connection:
+        try:
+            return int(connection.execute("SELECT count(*) FROM calls WHERE state = ?", (state,)).fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0  # the child has not made its tables yet
+
+
+@pytest.mark.parametrize("arrived", [random.Random(seed).randrange(50 + 300 * seed, 350 + 300 * seed) for seed in range(3)])
+def test_of_1000_calls_those_that_had_arrived_are_not_asked_again(tmp_path: Path, arrived: int) -> None:
+    """The server answers the first `arrived` calls and hangs; the process is killed when all of those are in the file."""
+    path, killed = tmp_path / "llm.sqlite", False
+
+    def script(body: dict[str, Any], number: int) -> Reply:
+        return Reply(text=body["messages"][0]["content"], delay_s=0.0 if number < arrived or killed else 600.0)
+
+    with ScriptedServer(script) as server:
+        child = run_child(server, path)
+        wait_until(lambda: count(path, "done") == arrived)
+        in_flight = 0
+        while not 0 < in_flight == count(path, "in flight") == len(server.bodies) - arrived:
+            in_flight = count(path, "in flight")
+            time.sleep(0.5)  # whoever stored the last answers may still be sending the next questions
+        child.kill()
+        child.wait()
+        killed, before = True, asked(server)
+        assert run_child(server, path).wait() == 0
+        after = asked(server)[len(before) :]
+    repeated = before[arrived:]
+    assert 1 <= len(repeated) <= AT_ONCE
+    # The server's own log: nothing answered is asked again, and of the others exactly those in flight are asked a second time.
+    assert set(before[:arrived]).isdisjoint(after)
+    assert len(after) == MANY - arrived
+    assert set(repeated) <= set(after)
+    assert count(path, "unknown") == len(repeated)
+    with LlmGroup(LlmConfig(), path, seed=0) as group:
+        assert group.budget.spent.calls == MANY + len(repeated)
+
+
+def test_killed_at_random_moments_until_it_ends(tmp_path: Path) -> None:
+    path, generator = tmp_path / "llm.sqlite", random.Random(21)
+
+    def script(body: dict[str, Any], number: int) -> Reply:
+        return Reply(text=body["messages"][0]["content"], delay_s=0.02 * generator.random())
+
+    with ScriptedServer(script) as server:
+        ends, lost = [], 0
+        for share in sorted(generator.random() for _ in range(4)):
+            child = run_child(server, path)
+            wait_until(lambda share=share, child=child: len(server.bodies) >= share * MANY or child.poll() is not None)
+            child.kill()
+            child.wait()
+            # The next process to open the file books what was in flight.
+            with LlmGroup(LlmConfig(), path, seed=0) as group:
+                assert group.ledger.settled <= AT_ONCE
+                lost += group.ledger.settled
+            with sqlite3.connect(path) as connection:
+                known = {row[0] for row in connection.execute("SELECT body FROM responses")}
+            ends.append((len(server.bodies), {json.loads(body)["choices"][0]["message"]["content"] for body in known}))
+        assert run_child(server, path).wait() == 0
+        log = asked(server)
+    for at, known in ends:
+        assert known.isdisjoint(log[at:])
+    assert len(log) - MANY <= lost
+    assert set(log) == {f"question {number}" for number in range(MANY)}
+    assert (count(path, "done"), count(path, "unknown"), count(path, "in flight")) == (MANY, lost, 0)
+    with LlmGroup(LlmConfig(), path, seed=0) as group:
+        assert group.budget.spent.calls == MANY + lost
 
 
 def test_calls_of_a_living_process_are_left_alone(tmp_path: Path) -> None:
