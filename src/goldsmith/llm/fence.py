@@ -8,15 +8,22 @@ from collections.abc import Iterable
 from goldsmith.identity import digest
 
 TAG_LENGTH = 6
+_NAMES = "s|unk|pad|bos|eos|cls|sep|mask|sop|eop|think|tool_calls?|tool_responses?|function_calls?|[a-z_]{1,30}_TOKEN"
+_BRACKETED = (
+    "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|CALL_ID|ARGS|THINK|PREFIX|SUFFIX|MIDDLE"
+    "|IMG|IMG_BREAK|IMG_END|gMASK|BOS|EOS|EOT|CLS|SEP|UNK|PAD|MASK"
+)
 _CONTROL = re.compile(
-    r"<(?=[|\uff5c][^\s<>]{1,40}[|\uff5c]>)"  # <|im_end|> and its like, fullwidth bars too
-    r"|<(?=/?(?:s|unk|pad|bos|eos|think|tool_call)>)"
-    r"|<(?=(?:start|end)_of_turn>)"
+    r"[<\uff1c](?=[|\uff5c][^\s<>]{1,80}[|\uff5c][>\uff1e])"  # <|im_end|> and its like, fullwidth ones too
+    r"|<(?=\|[a-z_]{2,30}>|[a-z_]{2,30}\|>)"  # <|turn> and <turn|>
+    rf"|<(?=/?(?:{_NAMES})>)"
+    r"|<(?=(?:start|end|begin|beginning)_of_[a-z_]{1,20}>)"
     r"|<(?=</?SYS>>)"
-    r"|\[(?=/?INST\])",
+    rf"|\[(?=/?(?:{_BRACKETED})\])"
+    r"|\[(?=e~\[)|\](?=~!?b[\[\]])",
     re.IGNORECASE,
 )
-"""The first character of chat-template tokens: servers read them as such even in the middle of a message."""
+"""The first character of chat-template tokens of the common model families: servers read them as such even in the middle of a message."""
 
 
 def neutralise(text: str) -> str:

@@ -20,12 +20,14 @@ def shorten(text: str, max_tokens: int) -> str:
 
     Args:
         text: any text.
-        max_tokens: room, estimated as by `tokens_of`; the mark included.
+        max_tokens: room, estimated as by `tokens_of`; the mark included, which with a character on either side always stays.
     """
-    tokens = tokens_of(text)
-    if tokens <= max_tokens:
+    if tokens_of(text) <= max_tokens:
         return text
-    room = max(2, int(len(text) * max(0, max_tokens - MARK_TOKENS) / tokens))
-    head = max(1, round(room * HEAD_SHARE))
-    tail = room - head
-    return f"{text[:head]} [… {len(text) - room} characters cut …] {text[-tail:]}"
+    # Cut by bytes, as the estimate counts them: the ends may be of other scripts than the middle.
+    content = text.encode("utf-8", "replace")
+    room = BYTES_PER_TOKEN * max(0, max_tokens - MARK_TOKENS)
+    head_bytes = round(room * HEAD_SHARE)
+    head = content[:head_bytes].decode("utf-8", "ignore") or text[0]
+    tail = content[len(content) - (room - head_bytes) :].decode("utf-8", "ignore") or text[-1]
+    return f"{head} [… {len(text) - len(head) - len(tail)} characters cut …] {tail}"
