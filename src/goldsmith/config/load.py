@@ -101,7 +101,10 @@ def _explain(error: ValidationError, origin: str) -> str:
             close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(known))}"
             lines.append(f"{origin}: unknown key '{path}'; {hint}")
-        elif item["type"] == HIDDEN_VALUE:
+        elif item["type"] in (
+            HIDDEN_VALUE,
+            "missing",
+        ):  # what is missing is missing from a section whose other keys may hold secrets
             lines.append(f"{origin}: {path}: {item['msg']}")
         else:
             lines.append(f"{origin}: {path} = {item['input']!r}: {item['msg']}")

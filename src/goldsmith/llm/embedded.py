@@ -1,7 +1,7 @@
 """The embedded LLM: SmolLM2-135M behind an OpenAI-compatible server, in a process of its own, on loopback.
 
     with EmbeddedServer(slots=2) as server:
-        client = AsyncOpenAI(base_url=server.base_url, api_key="none")
+        EndpointConfig(name="embedded", base_url=server.base_url, model=server.model)
 
 The process ends with the block, after exceptions and Ctrl-C too. It also ends by itself when its parent vanishes without a
 word (`kill -9`): it reads a pipe whose other end only the parent holds, and looks who its parent is.
@@ -66,7 +66,7 @@ class EmbeddedServer:
 
     @property
     def base_url(self) -> str:
-        """The address for an OpenAI client, `http://127.0.0.1:PORT/v1`.
+        """The address for a client of OpenAI's protocol, `http://127.0.0.1:PORT/v1`.
 
         Raises:
             ProviderError: the server is not running.

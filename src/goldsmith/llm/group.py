@@ -25,6 +25,8 @@ from goldsmith.llm.retry import BASE_DELAY_S
 from goldsmith.llm.spent import Spent
 from goldsmith.llm.worker import Caller, Question
 
+__all__ = ["Estimate", "LlmGroup", "ModelUsage", "Outcome", "Progress"]
+
 Outcome = Completion | Failure
 Progress = Callable[[int, int], None]
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import pytest
 
 from goldsmith.cli.main import VERBS, run
 
-HEAVY = ("torch", "transformers", "daft", "pyarrow", "numpy", "sentence_transformers", "altair", "openai")
+HEAVY = ("torch", "transformers", "daft", "pyarrow", "numpy", "sentence_transformers", "altair", "aiohttp")
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS])

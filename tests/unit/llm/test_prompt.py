@@ -83,7 +83,9 @@ def test_control_tokens_are_broken_and_stay_readable(text: str) -> None:
     assert neutralise(found) == found
 
 
-@pytest.mark.parametrize("text", ["a < b | c > d", "x <- y", "{{pair}}", "list[int]", "<b>bold</b>", "数学 <证明>", "f <| g |> h", "a[0] ]~ b", "[1]"])
+@pytest.mark.parametrize(
+    "text", ["a < b | c > d", "x <- y", "{{pair}}", "list[int]", "<b>bold</b>", "数学 <证明>", "f <| g |> h", "a[0] ]~ b", "[1]"]
+)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert neutralise(text) == text
 
