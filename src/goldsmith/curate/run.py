@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from goldsmith.config import GoldsmithConfig
 from goldsmith.curate.context import Context
+from goldsmith.curate.forecast import forecast
 from goldsmith.curate.plan import plan
 from goldsmith.curate.step import read_marker, run_steps
 from goldsmith.errors import UserError
@@ -56,6 +57,7 @@ def run(workspace: Workspace, *, restart: bool = False, progress: Progress | Non
         started = time.monotonic()
         try:
             with _seconds_kept(folder):
+                _say_forecast(context)
                 ran = run_steps(context, plan(workspace.config))
         finally:
             _write_usage(context)
@@ -64,6 +66,15 @@ def run(workspace: Workspace, *, restart: bool = False, progress: Progress | Non
         report = write_report(workspace, folder)
         atomic.write_json(folder / FINISHED, {"seconds": round(time.monotonic() - started, 1), "report": str(report)})
         return RunResult(run=int(folder.name), steps_run=ran, report=str(report))
+
+
+def _say_forecast(context: Context) -> None:
+    """Tell what the LLMs may cost in all, unless every step that may ask them has been done before."""
+    most = forecast(context.config)
+    if most.calls and any(
+        "llm" in step.sections and read_marker(context.workspace, step.name) is None for step in plan(context.config)
+    ):
+        context.progress.note(most.text)
 
 
 def changed_keys(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[str]:
@@ -141,10 +152,14 @@ def _write_usage(context: Context) -> None:
     """LLM usage of the whole workspace, from the ledger; nothing when no LLM was ever set up."""
     if "llm" in context.__dict__:
         models = [asdict(usage) for usage in context.llm.usage()]
-        names = ("calls", "cached", "unknown", "prompt_tokens", "completion_tokens", "cost")
+        names = ("calls", "cached", "unknown", "rejected", "estimated", "prompt_tokens", "completion_tokens", "cost")
         facts = {name: sum(model[name] for model in models) for name in names}
         facts["failed"] = sum(sum(model["failures"].values()) for model in models)
-        by_model = {model["model"]: {name: model[name] for name in names} for model in models}
+        by_model = {
+            model["model"]: {name: model[name] for name in names}
+            | {f"failed: {kind}": count for kind, count in sorted(model["failures"].items())}
+            for model in models
+        }
         context.workspace.write_facts(context.run_folder, "usage", {**facts, "by_model": by_model})
 
 

@@ -38,6 +38,19 @@ def test_a_run_without_votes_waits_and_says_where(workspace: Workspace, capsys: 
     assert all("label" not in item and "source" not in item for item in items)
 
 
+def test_what_the_models_may_cost_is_said_before_the_first_stage(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = workspace.root / "goldsmith.toml"
+    place.write_text(
+        place.read_text().replace("endpoints = []", 'endpoints = [{ name = "one", base_url = "http://127.0.0.1:9/v1" }]')
+    )
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    told = " ".join(capsys.readouterr().err.split())
+    assert "LLM calls at most" in told
+    assert told.index("LLM calls at most") < told.index("Reading the sources")
+
+
 def test_votes_bring_an_undecided_gate_to_a_stop_that_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     cli(["run", "-w", str(workspace.root)])
     cli(["votes", "export", "-w", str(workspace.root), "-o", str(workspace.root / "q.jsonl")])

@@ -249,8 +249,9 @@ class Cost(Part):
     """LLM calls and time."""
 
     usage: dict[str, int | float] = Field(default_factory=dict)
-    """`calls`, `cached`, `failed`, `unknown`, `prompt_tokens`, `completion_tokens`, `cost`, as far as known."""
+    """`calls`, `cached`, `failed`, `unknown`, `rejected`, `estimated`, `prompt_tokens`, `completion_tokens`, `cost`, as far as known."""
     by_model: dict[str, dict[str, int | float]] = Field(default_factory=dict)
+    """The same by model, with its failures by kind."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Stage to seconds, in the order of the run."""
 
