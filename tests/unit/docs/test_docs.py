@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import goldsmith
 from goldsmith.cli.main import VERBS
+from goldsmith.config import load_config
+from goldsmith.llm.request import FailureKind
 
 ROOT = Path(__file__).parents[3]
 PAGES = [
@@ -42,3 +45,11 @@ def test_links_between_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
             if not target.startswith(("http:", "https:", "mailto:")):
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_kind_of_failure_is_told_of_and_the_example_of_endpoints_parses(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "llm.md").read_text(encoding="utf-8")
+    for kind in typing.get_args(FailureKind):
+        assert f"| `{kind}` |" in text, f"docs/llm.md does not tell of {kind}"
+    (tmp_path / "goldsmith.toml").write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    assert [endpoint.name for endpoint in load_config([tmp_path / "goldsmith.toml"]).llm.endpoints] == ["big", "local"]
