@@ -11,8 +11,10 @@ from goldsmith.llm.response import Reading, read_response
 from goldsmith.llm.retry import Attempt
 from goldsmith.llm.spent import Spent
 
-HOPELESS = frozenset({401, 403, 404})
-"""Statuses that every further request would get too: wrong key, no right, no such model or path."""
+HOPELESS = frozenset({401, 402, 404})
+"""Statuses that every further request would get too: wrong key, no money, no such model or path."""
+FORBIDDEN, MOST_FORBIDDEN = 403, 20
+"""Some servers forbid a single question for its content; when they forbid this many and answer none, it is the key."""
 QUOTED_BYTES = 300
 
 
@@ -50,9 +52,11 @@ def raise_if_hopeless(attempt: Attempt, endpoint: Endpoint) -> None:
         ProviderError: the server refuses this key, model or path, or cannot be reached and never could.
     """
     config = endpoint.config
+    endpoint.forbidden += attempt.status == FORBIDDEN
+    is_forbidden = endpoint.forbidden >= MOST_FORBIDDEN and not endpoint.has_answered
     if attempt.cause == "unreachable" and not endpoint.has_answered:
         raise unreachable(attempt, endpoint)
-    if attempt.cause == "status" and attempt.status in HOPELESS:
+    if attempt.cause == "status" and (attempt.status in HOPELESS or is_forbidden):
         raise ProviderError(
             f"llm.endpoints '{config.name}' at {config.base_url or 'the embedded server'} refuses model '{endpoint.model}': "
             f"{attempt.detail}; check base_url, model and api_key_env ({config.api_key_env or 'not set'})"

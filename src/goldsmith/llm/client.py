@@ -36,6 +36,7 @@ class Endpoint:
         timeout_s: seconds for one call.
         gate: how many calls it gets at once.
         has_answered: it gave a 2xx response since the group was made.
+        forbidden: questions that it forbade since then.
         takes_schema: it answered a request with a schema (True), or answered only without (False); None: not known yet.
         gone_until_s: the event loop's time before which it asked not to be called, when that is too far away to wait.
     """
@@ -52,6 +53,7 @@ class Endpoint:
         # No more calls than the embedded server has slots: one that waits in its queue would run out of time there.
         self.gate = Gate(min(concurrency, EMBEDDED_SLOTS) if is_embedded else concurrency)
         self.has_answered = False
+        self.forbidden = 0
         self.takes_schema: bool | None = None if config.json_schema else False
         self.gone_until_s = 0.0
         self._server: EmbeddedServer | None = None
@@ -85,6 +87,14 @@ class Endpoint:
     def key(self, request: Request, *, with_schema: bool) -> str:
         """Return the name of a request in ledger and cache."""
         return request_key(self.address, self.body(request, with_schema=with_schema))
+
+    def check(self) -> None:
+        """Find out before the first call whether there is a key.
+
+        Raises:
+            UserError: the API key's variable is not set.
+        """
+        self._key()
 
     async def send(self, body: dict[str, Any]) -> Attempt:
         """Send one request and return what came; every way in which a server can fail is an `Attempt`, not an exception.

@@ -64,6 +64,7 @@ class Caller:
         outcomes: dict[str, Completion | Failure] = {}
         queues: dict[str, deque[Question]] = {}
         for question in questions:
+            question.endpoint.check()
             queues.setdefault(question.endpoint.config.name, deque()).append(question)
 
         async def work(queue: deque[Question]) -> None:
@@ -161,9 +162,9 @@ class Caller:
         try:
             await question.endpoint.open()
             entry = partial(self._ledger.begin, key, question.endpoint.config.name, question.request.purpose, most)
+            self._idle.discard(task)
             call_id = await self._journal.write(entry)
             used = most
-            self._idle.discard(task)
             attempt, reading = understand(
                 await question.endpoint.send(question.endpoint.body(question.request, with_schema=with_schema))
             )

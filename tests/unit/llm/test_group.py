@@ -190,7 +190,8 @@ def test_a_wrong_key_or_model_stops_the_run(tmp_path: Path, monkeypatch: pytest.
         group.complete_many([ask(n) for n in range(50)])
     assert "very-secret" not in str(caught.value)
     assert b"very-secret" not in (tmp_path / "llm.sqlite").read_bytes()
-    assert len(server.bodies) <= 8
+    # 403 may be about one question: it takes 20 of them, with up to 8 under way.
+    assert len(server.bodies) <= (28 if status == 403 else 8)
 
 
 def test_a_missing_key_variable_is_named_and_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

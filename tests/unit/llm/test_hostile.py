@@ -147,7 +147,7 @@ def test_what_may_pass_is_tried_again_and_booked_each_time(tmp_path: Path, reply
     assert usage.prompt_tokens + usage.completion_tokens == (0 if is_error else 2 * 27)
 
 
-@pytest.mark.parametrize("status", [400, 402, 405, 409, 413, 422, 301, 302, 307, 308])
+@pytest.mark.parametrize("status", [400, 403, 405, 409, 413, 422, 301, 302, 307, 308])
 def test_a_refusal_is_not_asked_again_nor_followed(tmp_path: Path, status: int) -> None:
     with ScriptedServer(lambda body, number: Reply(text="elsewhere")) as other:
         reply = Reply(status=status, raw=b"no", headers={"Location": f"{other.base_url}/chat/completions"})
@@ -186,7 +186,7 @@ def test_an_error_in_the_middle_of_a_stream_is_an_error(tmp_path: Path) -> None:
     assert (found.kind, calls) == ("server-error", 3)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 402, 404])
 @pytest.mark.parametrize("as_answer", [False, True])
 def test_a_wrong_key_or_path_ends_the_run_and_tells_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, as_answer: bool
@@ -198,6 +198,51 @@ def test_a_wrong_key_or_path_ends_the_run_and_tells_no_secret(
     assert KEY not in str(caught.value)
     assert KEY.encode() not in (tmp_path / "llm.sqlite").read_bytes()
     assert rows(tmp_path, "SELECT state FROM calls") == [("rejected",)]
+
+
+def test_a_question_forbidden_for_its_content_does_not_end_the_run_though_it_comes_first(tmp_path: Path) -> None:
+    def script(body: dict[str, Any], number: int) -> Reply:
+        return Reply(status=403, raw=b"flagged") if body["messages"][0]["content"] in "01" else Reply(text="good")
+
+    with ScriptedServer(script) as server:
+        config = LlmConfig(endpoints=[EndpointConfig(name="scripted", base_url=server.base_url)], concurrency=1)
+        with LlmGroup(config, tmp_path / "llm.sqlite", seed=0) as group:
+            requests = [Request(endpoint="scripted", messages=(("user", str(number)),), max_tokens=5) for number in range(5)]
+            found = group.complete_many(requests)
+    assert [getattr(item, "kind", "answered") for item in found] == ["refused", "refused", *["answered"] * 3]
+
+
+def test_a_dead_end_waits_for_the_calls_under_way(tmp_path: Path) -> None:
+    """One question meets a wrong key; the three others, sent before that was known, are paid for and kept."""
+
+    def script(body: dict[str, Any], number: int) -> Reply:
+        is_wrong = body["messages"][0]["content"] == "0"
+        return Reply(status=401, raw=b"expired", delay_s=0.2) if is_wrong else Reply(text="good", delay_s=1.5)
+
+    with ScriptedServer(script) as server:
+        config = LlmConfig(endpoints=[EndpointConfig(name="scripted", base_url=server.base_url)], concurrency=4)
+        requests = [Request(endpoint="scripted", messages=(("user", str(number)),), max_tokens=5) for number in range(50)]
+        with (
+            LlmGroup(config, tmp_path / "llm.sqlite", seed=0) as group,
+            pytest.raises(ProviderError, match="expired"),
+        ):
+            group.complete_many(requests)
+        assert len(server.bodies) == 4
+    assert sorted(rows(tmp_path, "SELECT state, count(*) FROM calls GROUP BY state")) == [("done", 3), ("rejected", 1)]
+
+
+def test_a_missing_key_of_one_model_is_found_before_another_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    with ScriptedServer(lambda body, number: Reply(text="good")) as server:
+        endpoints = [
+            EndpointConfig(name="one", base_url=server.base_url),
+            EndpointConfig(name="two", base_url=server.base_url, api_key_env="TEST_KEY"),
+        ]
+        with LlmGroup(LlmConfig(endpoints=endpoints), tmp_path / "llm.sqlite", seed=0) as group:
+            requests = [Request(endpoint=name, messages=(("user", "x"),), max_tokens=5) for name in ("one", "two")]
+            with pytest.raises(UserError, match="TEST_KEY"):
+                group.complete_many(requests)
+        assert server.bodies == []
 
 
 @pytest.mark.parametrize("reply", [Reply(text=f"your key is {KEY}"), Reply(raw=f"<html>{KEY}".encode())])
