@@ -15,8 +15,11 @@ from goldsmith.reward.checkpoint import (
     locate,
     max_positions,
     quiet_loading,
+    read_config,
 )
+from goldsmith.reward.classifier import refuse_quantised, refuse_remote_code
 from goldsmith.reward.render import Renderer
+from goldsmith.reward.sharing import check_positions, say_once, why_not_packed
 from goldsmith.reward.trunk import supports_packing
 
 
@@ -46,20 +49,24 @@ def load_backbone(config: RewardConfig) -> Backbone:
     """Return the base model of a configuration.
 
     Raises:
-        UserError: it is missing, has no chat template or usable pad token, or `max_length` is above its maximum.
+        UserError: it is missing, quantised or needs code of its own, has no chat template or usable pad token, or `max_length` is
+            above its maximum.
     """
     from transformers import AutoModel
 
     folder = locate(config.base)
+    description = read_config(folder)
+    refuse_quantised(folder, description)
+    refuse_remote_code(folder, description)
     device = choose_device()
     with quiet_loading():
-        trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device)).to(device).eval()
-    return Backbone(
-        trunk=trunk,
-        renderer=make_renderer(folder, trunk.config, config),
-        folder=folder,
-        digest=checkpoint_digest(folder),
-    )
+        trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device), trust_remote_code=False)
+    renderer = make_renderer(folder, trunk.config, config)
+    check_positions(trunk.config, renderer.max_length, config.base)
+    reason = why_not_packed(trunk.config)
+    if reason is not None:
+        say_once(reason)
+    return Backbone(trunk=trunk.to(device).eval(), renderer=renderer, folder=folder, digest=checkpoint_digest(folder))
 
 
 def make_renderer(folder: Path, model_config: Any, config: RewardConfig) -> Renderer:

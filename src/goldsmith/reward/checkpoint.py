@@ -26,15 +26,55 @@ def locate(name: str | Path) -> Path:
     """
     found = base_model_path(name)
     folder = found if isinstance(found, Path) else _fetched(found)
+    if not (folder / "config.json").is_file() and (folder / "adapter_config.json").is_file():
+        raise UserError(
+            f"{folder}: an adapter alone, not a model; merge it into its base first (peft: `merge_and_unload()`, then `save_pretrained`), "
+            "and mind that the head is saved with it"
+        )
     if not (folder / "config.json").is_file():
         raise UserError(
             f"{folder}: no config.json, so this is no model folder; give the folder that `goldsmith train --out` made, or a hub id"
         )
     if not any(folder.glob("*.safetensors")):
-        raise UserError(
-            f"{folder}: no *.safetensors file; the weights are missing (older .bin files: save them again as safetensors)"
-        )
+        raise UserError(f"{folder}: no *.safetensors file; the weights are missing{_pickle_advice(folder)}")
     return folder
+
+
+def _pickle_advice(folder: Path) -> str:
+    """Say what to do about weights in a format that runs code when it is read; empty when there are none."""
+    pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
+    if not pickles:
+        return ""
+    return (
+        f" ({pickles[0]} is a pickle, which can run code and is never read: load it where you trust it and save it again with "
+        "`model.save_pretrained(DIR, safe_serialization=True)`)"
+    )
+
+
+def tensor_files(folder: Path) -> dict[str, Path]:
+    """Return the name of every tensor in a folder's safetensors files, with its file.
+
+    Raises:
+        UserError: a file is broken.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="pt") as tensors:
+                found.update({str(name): path for name in tensors.keys()})  # noqa: SIM118 - the handle is no mapping
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{path}: the weights cannot be loaded ({error}); fetch or train the model again") from None
+    return found
+
+
+def read_tensor(path: Path, name: str) -> Any:
+    """Return one tensor of a safetensors file in its own arithmetic."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as tensors:
+        return tensors.get_tensor(name)
 
 
 def _fetched(hub_id: str) -> Path:
@@ -84,8 +124,8 @@ def load_tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(str(folder))
-    except (OSError, ValueError, KeyError) as error:
+        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder}: the tokenizer cannot be loaded ({error}); copy tokenizer.json and tokenizer_config.json of the base model into it"
         ) from None

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from goldsmith.errors import DataError, UserError
-from goldsmith.reward.checkpoint import (
-    Dtype,
-    checkpoint_digest,
-    choose_device,
-    choose_dtype,
-    load_tokenizer,
-    locate,
-    max_positions,
-    quiet_loading,
-    read_config,
-)
+from goldsmith.reward.calibration import Calibration, read_calibration
+from goldsmith.reward.card import CARD, read_card
+from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, load_tokenizer, locate, max_positions
+from goldsmith.reward.classifier import load_classifier
+from goldsmith.reward.ensemble import load_ensemble
 from goldsmith.reward.grouping import Progress, Reply, group_replies
 from goldsmith.reward.packing import Group, collate, plan_batches
 from goldsmith.reward.render import Rendered, Renderer, TruncationSide
-from goldsmith.reward.trunk import last_token, run_trunk, supports_packing
-from goldsmith.types import Pair
+from goldsmith.reward.rewards import Reward, Rewards
+from goldsmith.reward.sharing import check_positions, describe_batching, say_once, why_not_packed
+from goldsmith.reward.trunk import last_token, run_trunk
+from goldsmith.types import Content, Pair
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
+
+__all__ = ["CARD", "Pooling", "RewardModel", "head_scores", "load_classifier", "read_card"]
 
 Pooling = Literal["last", "as-published"]
-
-CARD = "goldsmith.json"
-"""File beside the weights that says how Goldsmith made the model: maximum length, pooling, data."""
 
 
 class RewardModel:
@@ -42,10 +37,21 @@ class RewardModel:
         digest: SHA-256 of everything that decides a score: weights, tokenizer, template, length, truncation, pooling.
         renderer: the rendering; `renderer.truncated` counts conversations that were cut.
         pooling: `last`, or `as-published`: the last token that is not the checkpoint's pad token.
+        calibration: how differences of rewards become win probabilities.
+        batching: how batches are made: with shared prefixes, or why not.
     """
 
     def __init__(
-        self, classifier: Any, renderer: Renderer, content_digest: str, *, pooling: Pooling = "last", token_budget: int = 4096
+        self,
+        classifier: Any,
+        renderer: Renderer,
+        content_digest: str,
+        *,
+        pooling: Pooling = "last",
+        token_budget: int = 4096,
+        head_bias: float = 0.0,
+        ensemble_KD: torch.Tensor | None = None,
+        calibration: Calibration | None = None,
     ):
         """Wrap a loaded classifier; `load` is the usual way.
 
@@ -55,13 +61,19 @@ class RewardModel:
             content_digest: digest of the checkpoint's files.
             pooling: where the reward is read.
             token_budget: tokens of a forward pass.
+            head_bias: added to every reward; only converted value heads have one.
+            ensemble_KD: bootstrap heads, float32 [K, D].
+            calibration: none: win probabilities are uncalibrated.
         """
         from goldsmith.identity import digest
 
         self.classifier, self.renderer, self.pooling, self.token_budget = classifier, renderer, pooling, token_budget
+        self.head_bias, self.ensemble_KD, self.calibration = head_bias, ensemble_KD, calibration or Calibration()
         self.trunk = getattr(classifier, classifier.base_model_prefix)
-        self.digest = digest([content_digest, renderer.max_length, renderer.truncation_side, pooling])
-        self._packs = supports_packing(self.trunk.config)
+        facts = [content_digest, renderer.max_length, renderer.truncation_side, pooling, *([head_bias] if head_bias else [])]
+        self.digest = digest(facts)
+        reason = why_not_packed(self.trunk.config)
+        self._packs, self.batching = reason is None, describe_batching(reason)
 
     @classmethod
     def load(
@@ -100,9 +112,22 @@ class RewardModel:
             check_pad=pooling == "last",
         )
         _check_pad_agrees(classifier.config, renderer, pooling, folder)
-        return cls(classifier, renderer, checkpoint_digest(folder), pooling=pooling, token_budget=token_budget)
+        check_positions(classifier.config, renderer.max_length, str(path_or_id))
+        reason = why_not_packed(classifier.config)
+        if reason is not None:
+            say_once(reason)
+        return cls(
+            classifier,
+            renderer,
+            checkpoint_digest(folder),
+            pooling=pooling,
+            token_budget=token_budget,
+            head_bias=float(made.get("head_bias", 0.0)),
+            ensemble_KD=load_ensemble(folder, classifier.score.in_features),
+            calibration=read_calibration(folder),
+        )
 
-    def score(self, conversations: Sequence[Sequence[Mapping[str, Any]]], *, progress: Progress | None = None) -> list[float]:
+    def score(self, conversations: Sequence[Sequence[Mapping[str, Any]]], *, progress: Progress | None = None) -> Rewards:
         """Return the reward of each conversation's last message, in order.
 
         Args:
@@ -112,31 +137,60 @@ class RewardModel:
         Raises:
             DataError: a conversation does not end in an assistant turn, cannot be rendered, or its reward is not finite.
         """
-        return self.score_replies([_as_reply(turns, index) for index, turns in enumerate(conversations)], progress=progress)
+        return self._all([as_reply(turns, f"conversation {index}") for index, turns in enumerate(conversations)], progress)
+
+    @overload
+    def score_replies(
+        self, context: Sequence[Mapping[str, Any]], replies: Sequence[Content], *, progress: Progress | None = None
+    ) -> Rewards: ...
+
+    @overload
+    def score_replies(self, context: Sequence[Reply], replies: None = None, *, progress: Progress | None = None) -> Rewards: ...
+
+    def score_replies(
+        self,
+        context: Sequence[Mapping[str, Any]] | Sequence[Reply],
+        replies: Sequence[Content] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Rewards:
+        """Return the reward of each reply to one context, in order; equal replies are computed once.
+
+        Args:
+            context: messages with `role` and `content`, ending in a user turn; or, without `replies`, a list of `Reply`, each with a
+                context of its own.
+            replies: the replies' contents.
+            progress: called with (replies done, replies in all, tokens computed).
+
+        Raises:
+            DataError: a reply cannot be rendered, or its reward is not finite.
+        """
+        if replies is None:
+            return self._all([item for item in context if isinstance(item, Reply)], progress)
+        turns = [turn for turn in context if not isinstance(turn, Reply)]
+        return self._all([Reply(turns, content, f"reply {index}") for index, content in enumerate(replies)], progress)
 
     def score_pairs(self, pairs: Sequence[Pair], *, progress: Progress | None = None) -> list[tuple[float, float]]:
         """Return the rewards of each pair's `first` and `second`, in order."""
         replies = [Reply(pair.messages, content, pair.pair_id) for pair in pairs for content in (pair.first, pair.second)]
-        scores = self.score_replies(replies, progress=progress)
+        scores = self._all(replies, progress)
         return list(zip(scores[::2], scores[1::2], strict=True))
 
-    def score_replies(self, replies: Sequence[Reply], *, progress: Progress | None = None) -> list[float]:
-        """Return the reward of each reply, in order; equal conversations are computed once."""
-        rendered = [self.render(reply) for reply in replies]
-        groups, copies = group_replies(rendered, replies, share=self._packs)
-        scores: dict[int, float] = {}
-        tokens = 0
-        for batch in plan_batches(groups, self.token_budget, packed=self._packs):
-            scores.update(self._forward(batch))
-            tokens += sum(group.tokens for group in batch)
-            if progress:
-                progress(len(scores), len(set(copies)), tokens)
-        for row, score in scores.items():
-            if not math.isfinite(score):
-                raise DataError(
-                    f"{replies[row].name or f'conversation {row}'}: the reward is {score}; try dtype float32, or drop the row"
-                )
-        return [scores[original] for original in copies]
+    def rate(self, replies: Sequence[Reply], *, progress: Progress | None = None) -> list[Reward]:
+        """Return for each reply, in order, its reward or the reason why it has none; the others are scored all the same."""
+        rendered: list[Rendered | None] = []
+        found: dict[int, Reward] = {}
+        for row, reply in enumerate(replies):
+            try:
+                rendered.append(self.render(reply))
+            except DataError as error:
+                rendered.append(None)
+                found[row] = Reward(value=None, failure=str(error))
+        sound = [row for row, item in enumerate(rendered) if item is not None]
+        items = [item for item in rendered if item is not None]
+        for row, item, logits in zip(sound, items, self._logits(items, [replies[row] for row in sound], progress), strict=True):
+            found[row] = self._reward(logits, item.cut, replies[row].name or f"conversation {row}")
+        return [found[row] for row in range(len(replies))]
 
     def render(self, reply: Reply) -> Rendered:
         """Return the token ids whose last one the reward is read at."""
@@ -148,14 +202,70 @@ class RewardModel:
         length = max((index for index, token in enumerate(item.ids) if token != pad), default=0) + 1
         return Rendered(ids=item.ids[: max(2, length)], reply_start=min(item.reply_start, max(1, length - 1)), cut=item.cut)
 
-    def _forward(self, groups: Sequence[Group]) -> Iterable[tuple[int, float]]:
+    def facts(self) -> dict[str, Any]:
+        """Return what decides the scores, and how they are computed, for the record of a run (JSON values)."""
+        return {
+            "model_digest": self.digest,
+            "dtype": str(self.trunk.dtype).removeprefix("torch."),
+            "pooling": self.pooling,
+            "max_length": self.renderer.max_length,
+            "truncation_side": self.renderer.truncation_side,
+            "batching": self.batching,
+            "attention": str(getattr(self.trunk.config, "_attn_implementation", None)),
+            "template_inserts": self.renderer.inserted,
+            "heads": 0 if self.ensemble_KD is None else len(self.ensemble_KD),
+            "calibrated": self.calibration.is_fitted,
+            "temperature": self.calibration.temperature,
+        }
+
+    def _all(self, replies: Sequence[Reply], progress: Progress | None) -> Rewards:
+        rewards = self.rate(replies, progress=progress)
+        for reward in rewards:
+            if reward.failure is not None:
+                raise DataError(reward.failure)
+        return Rewards(rewards, self.calibration)
+
+    def _reward(self, logits: NDArray[np.float32], cut: int, name: str) -> Reward:
+        import numpy as np
+
+        value = float(logits[0])
+        if not np.isfinite(value):
+            return Reward(value=None, failure=f"{name}: the reward is {value}; try dtype float32, or drop the row", cut=cut)
+        return Reward(value=value, by_head=logits[1:] if len(logits) > 1 else None, cut=cut)
+
+    def _logits(
+        self, rendered: Sequence[Rendered], replies: Sequence[Reply], progress: Progress | None
+    ) -> list[NDArray[np.float32]]:
+        """Return the logits of each conversation, its own head's first: float32 [1 + K]; equal conversations are computed once."""
+        groups, copies = group_replies(rendered, replies, share=self._packs)
+        found: dict[int, NDArray[np.float32]] = {}
+        tokens = 0
+        for batch in plan_batches(groups, self.token_budget, packed=self._packs):
+            found.update(self._forward(batch))
+            tokens += sum(group.tokens for group in batch)
+            if progress:
+                progress(len(found), len(set(copies)), tokens)
+        return [found[original] for original in copies]
+
+    def _forward(self, groups: Sequence[Group]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         import torch
 
-        weight = self.classifier.score.weight
-        batch = collate(groups, self.renderer.pad_id, packed=self._packs, device=weight.device)
+        device = self.classifier.score.weight.device
+        batch = collate(groups, self.renderer.pad_id, packed=self._packs, device=device)
         with torch.inference_mode():
             states_BLD = run_trunk(self.trunk, batch).last_hidden_state
-            return zip(batch.rows, head_scores(last_token(states_BLD, batch), weight).tolist(), strict=True)
+            logits_RH = self._heads(last_token(states_BLD, batch)).cpu().numpy()
+        return zip(batch.rows, logits_RH, strict=True)
+
+    def _heads(self, last_RD: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        own_R1 = head_scores(last_RD, self.classifier.score.weight)[:, None] + self.head_bias
+        if self.classifier.score.bias is not None:
+            own_R1 = own_R1 + self.classifier.score.bias.float()
+        if self.ensemble_KD is None:
+            return own_R1
+        return torch.cat([own_R1, last_RD.float() @ self.ensemble_KD.to(last_RD.device).T], dim=1)
 
 
 def head_scores(last_RD: torch.Tensor, weight_1D: torch.Tensor) -> torch.Tensor:
@@ -163,52 +273,17 @@ def head_scores(last_RD: torch.Tensor, weight_1D: torch.Tensor) -> torch.Tensor:
     return last_RD.float() @ weight_1D.float().squeeze(0)
 
 
-def load_classifier(folder: Path, dtype: Dtype) -> Any:
-    """Return the classifier of a checkpoint folder, in evaluation mode.
+def as_reply(turns: Any, name: str) -> Reply:
+    """Return the last message of a conversation as a reply to those before it.
 
     Raises:
-        UserError: it is no decoder with a linear head of one label, or weights are missing.
+        DataError: it is no list of at least two messages, or does not end in an assistant turn.
     """
-    import transformers
-    from safetensors import SafetensorError
-
-    config = read_config(folder)
-    name = str((config.get("architectures") or ["?"])[0])
-    remedy = "train a head with `goldsmith train PAIRS --base MODEL --out DIR`"
-    if not name.endswith("ForSequenceClassification"):
-        raise UserError(f"{folder} is no sequence classifier with one label (its architecture is {name}); {remedy}")
-    labels = len(config.get("id2label") or {}) or int(config.get("num_labels") or 2)
-    if labels != 1:
-        raise UserError(f"{folder} is no sequence classifier with one label (it has {labels}); {remedy}")
-    device = choose_device()
-    try:
-        with quiet_loading():
-            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-                str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch or train the model again") from None
-    if report["missing_keys"] or report["mismatched_keys"]:
-        keys = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
-        raise UserError(
-            f"{folder}: weights are missing or have another shape ({', '.join(keys[:4])}); fetch or train the model again"
-        )
-    if getattr(getattr(model, "score", None), "out_features", None) != 1:
-        raise UserError(f"{folder}: {name} has no linear head `score` of one output on a decoder; Goldsmith reads that kind only")
-    return model.to(device).eval()
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """Return goldsmith.json of a model folder, empty when the model was made elsewhere."""
-    path = folder / CARD
-    if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f"{path}: not valid JSON ({error}); train the model again, or delete this file and pass --max-length"
-        ) from None
+    if not isinstance(turns, list | tuple) or not all(isinstance(turn, Mapping) for turn in turns):
+        raise DataError(f"{name} is no list of at least two turns with `role` and `content`")
+    if len(turns) < 2 or turns[-1].get("role") != "assistant":
+        raise DataError(f"{name} does not end in an assistant turn after another one; its last message is what gets scored")
+    return Reply(list(turns[:-1]), turns[-1].get("content"), name)
 
 
 def _check_pad_agrees(config: Any, renderer: Renderer, pooling: Pooling, folder: Path) -> None:
@@ -218,11 +293,3 @@ def _check_pad_agrees(config: Any, renderer: Renderer, pooling: Pooling, folder:
             f"{folder}: config.json says pad_token_id {pad}, the tokenizer {renderer.pad_id}: other programs would read the reward at "
             f"another token; set pad_token_id to {renderer.pad_id} in config.json, or load with `--pooling as-published`"
         )
-
-
-def _as_reply(turns: Sequence[Mapping[str, Any]], index: int) -> Reply:
-    if len(turns) < 2 or turns[-1].get("role") != "assistant":
-        raise DataError(
-            f"conversation {index} does not end in an assistant turn after another one; its last message is what gets scored"
-        )
-    return Reply(list(turns[:-1]), turns[-1]["content"], f"conversation {index}")

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from goldsmith.errors import DataError, UserError
+from goldsmith.reward.pad import checked_pad, pad_or_zero
 from goldsmith.types import Content
 
 LONGEST = 16_384
 """Tokens of a rendered conversation at most, unless set (spec 1)."""
+SHORTEST = 16
+"""A smaller limit would leave nothing of a conversation."""
 
 TruncationSide = Literal["left", "right"]
 
@@ -93,8 +96,10 @@ class Renderer:
                 f"the chat template of {name} begins with two BOS tokens ({tokenizer.bos_token}); take one out of chat_template.jinja"
             )
         self._checks_pad = check_pad
-        self.pad_id = _checked_pad(tokenizer, probes, name) if check_pad else _pad_or_zero(tokenizer)
+        self.pad_id = checked_pad(tokenizer, probes, name) if check_pad else pad_or_zero(tokenizer)
+        self._bos = bos
         self._keeps_bos = bos is not None and probes[0][0] == bos
+        self._prompt: tuple[list[dict[str, Any]], tuple[int, ...]] | None = None
 
     @property
     def inserted(self) -> str:
@@ -102,30 +107,59 @@ class Renderer:
         text = self.tokenizer.apply_chat_template([dict(_PROBES[0][0])], tokenize=False)
         return str(text).split(_MARK, 1)[0]
 
+    @property
+    def example(self) -> str:
+        """How the template renders a question and a reply, `{user}` and `{reply}` in their places, for the model card."""
+        text = str(self.tokenizer.apply_chat_template([dict(turn) for turn in _PROBES[0]], tokenize=False))
+        before, _, rest = text.partition(_MARK)
+        between, _, after = rest.partition(_MARK)
+        return f"{before}{{user}}{between}{{reply}}{after}"
+
+    @property
+    def inserts_date(self) -> bool:
+        """The template writes the day of rendering into the prompt, so a score may change from one day to the next."""
+        return "strftime_now" in str(self.tokenizer.chat_template)
+
     def render(self, context: Sequence[Mapping[str, Any]], reply: Content, *, where: str = "") -> Rendered:
         """Return the ids of `context` followed by one assistant reply.
 
         Args:
-            context: messages with `role` and `content`, ending in a user turn.
+            context: messages with `role` and `content`, ending in a user turn; what else they hold is the template's to read.
             reply: the assistant's reply.
             where: name of the row in messages, a pair id for instance.
 
         Raises:
-            DataError: a part that is no text, a conversation the template refuses, or one that ends in the pad token.
+            DataError: an empty reply, a part that is no text, a conversation the template refuses, one that begins with two BOS
+                because its text does, or one that ends in the pad token.
         """
-        messages = [{"role": str(turn["role"]), "content": _text(turn["content"], where)} for turn in context]
-        ids = self._render([*messages, {"role": "assistant", "content": _text(reply, where)}], where)
-        start = _common(ids, self._render(messages, where, prompt=True))
-        start = max(1, min(start, len(ids) - 1))
-        if self._checks_pad and ids[-1] == self.pad_id:
-            raise DataError(
-                f"{where or 'conversation'}: ends in the pad token of {self.name}, so its reward would be read elsewhere; drop it"
-            )
+        where = where or "conversation"
+        messages = [_message(turn, where) for turn in context]
+        text = _text(reply, where)
+        if not text.strip():
+            raise DataError(f"{where}: the reply is empty ({text!r}), and nothing in it can be judged; drop it")
+        ids = self._render([*messages, {"role": "assistant", "content": text}], where)
+        self._check_ends(ids, where)
+        start = max(1, min(_common(ids, self._prompt_ids(messages, where)), len(ids) - 1))
         self.rendered += 1
         if len(ids) <= self.max_length:
             return Rendered(ids=ids, reply_start=start)
         self.truncated += 1
         return self._truncate(ids, start)
+
+    def _check_ends(self, ids: tuple[int, ...], where: str) -> None:
+        if self._bos is not None and ids[:2] == (self._bos, self._bos):
+            raise DataError(
+                f"{where}: begins with two BOS tokens, as its text holds {self.tokenizer.bos_token!r} where the template puts one; "
+                "take it out of the text"
+            )
+        if self._checks_pad and ids[-1] == self.pad_id:
+            raise DataError(f"{where}: ends in the pad token of {self.name}, so its reward would be read elsewhere; drop it")
+
+    def _prompt_ids(self, messages: list[dict[str, Any]], where: str) -> tuple[int, ...]:
+        # The replies to one context come one after the other: its prompt is rendered once.
+        if self._prompt is None or self._prompt[0] != messages:
+            self._prompt = (messages, self._render(messages, where, prompt=True))
+        return self._prompt[1]
 
     def _truncate(self, ids: tuple[int, ...], start: int) -> Rendered:
         cut = len(ids) - self.max_length
@@ -136,15 +170,16 @@ class Renderer:
         kept = head + ids[len(ids) - self.max_length + len(head) :]
         return Rendered(ids=kept, reply_start=max(1, start - cut), cut=cut)
 
-    def _render(self, messages: list[dict[str, str]], where: str, *, prompt: bool = False) -> tuple[int, ...]:
+    def _render(self, messages: list[dict[str, Any]], where: str, *, prompt: bool = False) -> tuple[int, ...]:
         from jinja2.exceptions import TemplateError
 
         try:
             return self._template(messages, prompt=prompt)
-        except TemplateError as error:
-            raise DataError(f"{where or 'conversation'}: the chat template of {self.name} refuses it: {error}") from None
+        except (TemplateError, TypeError, ValueError, LookupError) as error:
+            # A template is a program of the model's authors, and fails as programs do on what it was not made for.
+            raise DataError(f"{where}: the chat template of {self.name} refuses it: {error}") from None
 
-    def _template(self, messages: list[dict[str, str]], *, prompt: bool = False) -> tuple[int, ...]:
+    def _template(self, messages: list[dict[str, Any]], *, prompt: bool = False) -> tuple[int, ...]:
         ids = self.tokenizer.apply_chat_template(messages, tokenize=True, add_generation_prompt=prompt, return_dict=False)
         return tuple(int(token) for token in ids)
 
@@ -167,51 +202,32 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _length(wanted: int | None, model_maximum: int | None, name: str) -> int:
+    if wanted is not None and wanted < SHORTEST:
+        raise UserError(f"max_length {wanted} leaves nothing of a conversation; set at least {SHORTEST}, or leave it unset")
     if wanted is not None and model_maximum is not None and wanted > model_maximum:
         raise UserError(f"max_length {wanted} is above the {model_maximum} positions of {name}; lower it, or leave it unset")
     return wanted or min(LONGEST, model_maximum or LONGEST)
 
 
-def _text(content: Content, where: str) -> str:
+def _message(turn: Any, where: str) -> dict[str, Any]:
+    if not isinstance(turn, Mapping) or not isinstance(turn.get("role"), str):
+        raise DataError(f"{where}: a turn is no message with `role` and `content`; mend the row")
+    if turn.get("content") is None and turn.get("tool_calls"):
+        return dict(turn)
+    return {**turn, "content": _text(turn.get("content"), where)}
+
+
+def _text(content: Any, where: str) -> str:
     if isinstance(content, str):
         return content
-    for part in content:
-        if part.get("type") != "text":
-            raise DataError(
-                f"{where or 'conversation'}: holds a part of type '{part.get('type')}', and this reward model reads text only; "
-                "drop the row, or replace the part by a description"
-            )
-    return "\n".join(str(part.get("text", "")) for part in content)
-
-
-def _checked_pad(tokenizer: Any, probes: Sequence[Sequence[int]], name: str) -> int:
-    pad = tokenizer.pad_token_id
-    if pad is None:
-        raise UserError(f"{name} has no pad token; {_pad_advice(tokenizer, probes)}")
-    named = tokenizer.pad_token in str(tokenizer.chat_template)
-    if named or any(pad in probe for probe in probes):
-        raise UserError(
-            f"the pad token of {name} is {tokenizer.pad_token!r}, which its chat template emits: rewards would be read at "
-            f"another place than the last token; {_pad_advice(tokenizer, probes)}"
+    if not isinstance(content, list | tuple):
+        raise DataError(
+            f"{where}: a turn's `content` is {type(content).__name__}, neither text nor a list of parts; mend the row"
         )
-    return int(pad)
-
-
-def _pad_or_zero(tokenizer: Any) -> int:
-    return int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0
-
-
-def _pad_advice(tokenizer: Any, probes: Sequence[Sequence[int]]) -> str:
-    emitted = {token for probe in probes for token in probe}
-    special = sorted((index, str(token)) for index, token in tokenizer.added_tokens_decoder.items() if index not in emitted)
-    likely = [
-        text
-        for _, text in special
-        if any(word in text.lower() for word in ("pad", "endoftext", "end_of_text", "reserved", "unused"))
-    ]
-    names = likely or [text for _, text in special]
-    hint = f", for example {names[0]!r}" if names else ""
-    return (
-        f"set another one{hint}: `pad_token` in tokenizer_config.json and its id as `pad_token_id` in config.json. "
-        "A published reward model whose authors pooled so loads with `--pooling as-published`"
-    )
+    kinds = {part.get("type") if isinstance(part, Mapping) else type(part).__name__ for part in content} - {"text"}
+    if kinds:
+        raise DataError(
+            f"{where}: holds a part of type '{sorted(map(str, kinds))[0]}', and this reward model reads text only; "
+            "drop the row, or replace the part by a description"
+        )
+    return "\n".join(str(part.get("text", "")) for part in content)

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldsmith.errors import GoldsmithError
+from goldsmith.reward.card import CARD
 from goldsmith.reward.checkpoint import quiet_loading
 from goldsmith.reward.grouping import Reply
-from goldsmith.reward.model import CARD, RewardModel
+from goldsmith.reward.model import RewardModel
 from goldsmith.reward.render import Renderer
+from goldsmith.reward.roundtrip import TOLERANCE, check_head, check_round_trip, with_fixed_probes
 from goldsmith.store.atomic import write_directory, write_json
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-TOLERANCE = 1e-4
-"""How far a reloaded score may be off, times max(1, |score|), in float32."""
+__all__ = ["ROUND_TRIP_TEXTS", "TOLERANCE", "check_round_trip", "new_classifier", "save_reward_model"]
+
 ROUND_TRIP_TEXTS = 4
 
 
@@ -52,7 +53,7 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
         probes: a few conversations to compare.
 
     Raises:
-        GoldsmithError: the reloaded model scores differently.
+        GoldsmithError: the head is lost or all zeros, or the reloaded model scores differently.
     """
     facts = {
         "schema_version": 1,
@@ -60,9 +61,11 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
         "truncation_side": renderer.truncation_side,
         "pooling": "last",
         "template_inserts": renderer.inserted,
+        "template_renders": renderer.example,
+        "template_inserts_date": renderer.inserts_date,
         **card,
     }
-    chosen = list(probes[:ROUND_TRIP_TEXTS])
+    chosen = with_fixed_probes(probes[:ROUND_TRIP_TEXTS])
     before = RewardModel(classifier.eval(), renderer, "in memory").score_replies(chosen)
     with write_directory(out) as folder:
         with quiet_loading():
@@ -70,22 +73,8 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
         renderer.tokenizer.save_pretrained(folder)
         write_json(folder / CARD, facts)
         (folder / "README.md").write_text(_readme(facts), encoding="utf-8")
+        check_head(folder, classifier)
         check_round_trip(folder, chosen, before)
-
-
-def check_round_trip(folder: Path, probes: Sequence[Reply], before: Sequence[float]) -> None:
-    """Compare scores of a saved model with those of the model that was saved.
-
-    Raises:
-        GoldsmithError: one differs by more than `TOLERANCE` times max(1, |score|).
-    """
-    after = RewardModel.load(folder, dtype="float32").score_replies(probes)
-    for reply, old, new in zip(probes, before, after, strict=True):
-        if abs(old - new) > TOLERANCE * max(1.0, abs(old)):
-            raise GoldsmithError(
-                f"{folder}: the saved model gives {new:.6f} where the trained one gave {old:.6f} ({reply.name}); "
-                "nothing was written. Please report this with the versions of torch and transformers"
-            )
 
 
 def _readme(facts: dict[str, Any]) -> str:
@@ -104,7 +93,14 @@ def _readme(facts: dict[str, Any]) -> str:
         f"- maximum length: {facts['max_length']} tokens; longer conversations lose their {facts['truncation_side']} end",
         "- pooling: the reward is read at the last token of the rendered conversation",
         "- rendering: the model's chat template, no system prompt added, no generation prompt. The template itself puts before the first "
-        f"user message: `{facts['template_inserts']!r}`",
+        f"user message: `{facts['template_inserts']!r}`; a question and a reply become `{facts['template_renders']!r}`",
+        *(
+            ["- the template writes the current date into the prompt, so a score may differ from one day to the next"]
+            if facts["template_inserts_date"]
+            else []
+        ),
+        "- scores are raw logits: only differences within one context mean something. `calibration` in goldsmith.json, where it is fitted, "
+        "holds the temperature T of `P(first wins) = sigmoid((r_first - r_second) / T)`",
         "",
         "```python",
         "from goldsmith import RewardModel",

@@ -1,0 +1,154 @@
+"""Opening a checkpoint as a reward model: a decoder with one linear head of one output, exactly as it was saved, or a refusal.
+
+What would load and score wrongly is refused with the reason and the remedy: a lost head, weights that nothing reads, several labels,
+quantised weights, encoders, classes that need code from the checkpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from goldsmith.errors import UserError
+from goldsmith.reward.checkpoint import (
+    Dtype,
+    choose_device,
+    choose_dtype,
+    quiet_loading,
+    read_config,
+    read_tensor,
+    tensor_files,
+)
+
+HEAD = "score.weight"
+TRAIN_REMEDY = "train a head with `goldsmith train PAIRS --base MODEL --out DIR`"
+CONVERT_REMEDY = "bring it into the standard format with `goldsmith models convert SOURCE --out DIR`"
+
+_VALUE_HEAD = re.compile(r"(^|\.)(v_head|value_head|reward_head|summary)\.|^score\.(bias|modules_to_save|original_module)")
+"""Names under which other programs keep a head."""
+_HARMLESS = re.compile(r"(^|\.)lm_head\.|\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$")
+"""Left over in published checkpoints, and read by no classifier: the language model's head, constants."""
+
+
+def load_classifier(folder: Path, dtype: Dtype) -> Any:
+    """Return the classifier of a checkpoint folder, in evaluation mode; its head `score` is float32 whatever the trunk is.
+
+    Raises:
+        UserError: it is no decoder with a linear head of one label, or weights are missing, of another shape or left over.
+    """
+    import transformers
+    from safetensors import SafetensorError
+
+    config = read_config(folder)
+    names = tensor_files(folder)
+    check_config(folder, config, names)
+    device = choose_device()
+    try:
+        with quiet_loading():
+            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+                str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True, trust_remote_code=False
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise UserError(
+            f"{folder}: the weights cannot be loaded ({_first_line(error)}); fetch or train the model again"
+        ) from None
+    _check_report(folder, report)
+    _check_head(folder, model, str(config["architectures"][0]))
+    if HEAD in names:
+        # Loading rounds the head to the trunk's arithmetic; its own is on disk.
+        model.score.weight.data = read_tensor(names[HEAD], HEAD).float()
+    model.score.float()
+    return model.to(device).eval()
+
+
+def check_config(folder: Path, config: dict[str, Any], names: dict[str, Path]) -> None:
+    """Refuse what config.json, and the names of the tensors, show to be no sequence classifier with one label.
+
+    Raises:
+        UserError: with the reason and the remedy.
+    """
+    refuse_quantised(folder, config)
+    refuse_remote_code(folder, config)
+    architecture = str((config.get("architectures") or ["?"])[0])
+    odd = sorted(name for name in names if _VALUE_HEAD.search(name))
+    if odd:
+        raise UserError(f"{folder}: its head is kept in a format of its own ({', '.join(odd[:2])}); {CONVERT_REMEDY}")
+    if not architecture.endswith("ForSequenceClassification"):
+        remedy = CONVERT_REMEDY if HEAD in names else TRAIN_REMEDY
+        raise UserError(f"{folder} is no sequence classifier with one label (its architecture is {architecture}); {remedy}")
+    labels = len(config.get("id2label") or {}) or int(config.get("num_labels") or 2)
+    if labels != 1:
+        raise UserError(
+            f"{folder} is no sequence classifier with one label (it has {labels}): which of them, or which mixture, is the reward is "
+            f"not written in a checkpoint; {TRAIN_REMEDY}"
+        )
+
+
+def refuse_quantised(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse weights of reduced precision.
+
+    Raises:
+        UserError: config.json has a `quantization_config`.
+    """
+    quantised = config.get("quantization_config")
+    if quantised:
+        method = quantised.get("quant_method", "an unnamed method") if isinstance(quantised, dict) else quantised
+        raise UserError(
+            f"{folder} is quantised ({method}): its rewards are not those of the model it was made from, and often worthless when the "
+            "head was quantised too; use the original weights"
+        )
+
+
+def refuse_remote_code(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a model whose authors' class comes with the checkpoint: its code is never run, and another class would score otherwise.
+
+    Raises:
+        UserError: config.json has an `auto_map` for a model class.
+    """
+    mapped = config.get("auto_map")
+    custom = sorted(str(value) for key, value in mapped.items() if "Model" in key) if isinstance(mapped, dict) else []
+    if custom:
+        raise UserError(
+            f"{folder} needs code that comes with the checkpoint ({custom[0]}), which Goldsmith never runs; when the weights fit a class "
+            "of transformers, take `auto_map` out of config.json, otherwise use another model"
+        )
+
+
+def _check_report(folder: Path, report: dict[str, Any]) -> None:
+    lacking = sorted({str(key) for key in report["missing_keys"]} | {_name(key) for key in report["mismatched_keys"]})
+    if lacking:
+        raise UserError(
+            f"{folder}: weights are missing or have another shape ({', '.join(lacking[:4])}): they would be random numbers; "
+            "fetch or train the model again"
+        )
+    unread = sorted(str(key) for key in report["unexpected_keys"] if not _HARMLESS.search(str(key)))
+    if unread:
+        raise UserError(
+            f"{folder}: holds weights that its class does not read ({', '.join(unread[:4])}), so another class made it and its rewards "
+            f"would be other ones; {CONVERT_REMEDY}, or use another model"
+        )
+
+
+def _check_head(folder: Path, model: Any, architecture: str) -> None:
+    import torch
+
+    name, config = type(model).__name__, model.config.get_text_config()
+    head = getattr(model, "score", None)
+    if name != architecture:
+        raise UserError(f"{folder}: config.json names {architecture}, and its model_type gives {name}; correct the wrong one")
+    if model.config.is_encoder_decoder or not isinstance(head, torch.nn.Linear) or head.out_features != 1:
+        raise UserError(
+            f"{folder}: {name} has no linear head `score` of one output on a decoder; Goldsmith reads that kind only, as encoders pool "
+            "elsewhere; use a decoder, or evaluate it with its own program"
+        )
+    if getattr(config, "use_bidirectional_attention", None) or getattr(config, "is_causal", True) is False:
+        raise UserError(f"{folder}: {name} attends in both directions, so padding and neighbours matter; use a causal decoder")
+
+
+def _name(key: Any) -> str:
+    return str(key[0]) if isinstance(key, tuple | list) else str(key)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
