@@ -135,3 +135,33 @@ def calibrate(model: RewardModel, pairs: Sequence[Pair], data: str) -> Calibrati
         ],
         data,
     )
+
+
+def calibrate_file(folder: Path, path: str | Path) -> tuple[Calibration, int]:
+    """Fit the temperature of a model folder on a file of judged pairs, and store it in the folder's card.
+
+    Args:
+        folder: a model on this disk.
+        path: pairs in any format that `pool add` reads.
+
+    Returns:
+        The calibration, and the number of rows that are no pairs.
+
+    Raises:
+        UserError: no such folder, or see `fit_calibration`.
+        DataError: the file, or a pair in it, cannot be used.
+    """
+    from goldsmith.pool.sources import Rejected, read_pairs
+    from goldsmith.reward.model import RewardModel
+
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; a model of the hub must be copied to a folder first, as its card is changed")
+    pairs, rejected = [], 0
+    for row in read_pairs(path):
+        if isinstance(row, Rejected):
+            rejected += 1
+        else:
+            pairs.append(row)
+    found = calibrate(RewardModel.load(folder), pairs, Path(path).name)
+    store_calibration(folder, found)
+    return found, rejected

@@ -25,7 +25,7 @@ HEAD = "score.weight"
 TRAIN_REMEDY = "train a head with `goldsmith train PAIRS --base MODEL --out DIR`"
 CONVERT_REMEDY = "bring it into the standard format with `goldsmith models convert SOURCE --out DIR`"
 
-_VALUE_HEAD = re.compile(r"(^|\.)(v_head|value_head|reward_head|summary)\.|^score\.(bias|modules_to_save|original_module)")
+_VALUE_HEAD = re.compile(r"(^|\.)(v_head|value_head|reward_head|summary)\.|(^|\.)score\.(bias|modules_to_save|original_module)")
 """Names under which other programs keep a head."""
 _HARMLESS = re.compile(r"(^|\.)lm_head\.|\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$")
 """Left over in published checkpoints, and read by no classifier: the language model's head, constants."""
@@ -49,7 +49,7 @@ def load_classifier(folder: Path, dtype: Dtype) -> Any:
             model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
                 str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True, trust_remote_code=False
             )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, SafetensorError) as error:
         raise UserError(
             f"{folder}: the weights cannot be loaded ({_first_line(error)}); fetch or train the model again"
         ) from None

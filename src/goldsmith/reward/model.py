@@ -38,7 +38,7 @@ class RewardModel:
         renderer: the rendering; `renderer.truncated` counts conversations that were cut.
         pooling: `last`, or `as-published`: the last token that is not the checkpoint's pad token.
         calibration: how differences of rewards become win probabilities.
-        batching: how batches are made: with shared prefixes, or why not.
+        batching: how batches are made: packed with shared prefixes, or why not.
     """
 
     def __init__(
@@ -193,9 +193,19 @@ class RewardModel:
         return [found[row] for row in range(len(replies))]
 
     def render(self, reply: Reply) -> Rendered:
-        """Return the token ids whose last one the reward is read at."""
+        """Return the token ids whose last one the reward is read at.
+
+        Raises:
+            DataError: see `Renderer.render`, or a token that the model has no embedding for.
+        """
         item = self.renderer.render(reply.context, reply.content, where=reply.name)
-        pad = self.trunk.config.get_text_config().pad_token_id
+        config = self.trunk.config.get_text_config()
+        pad, largest = config.pad_token_id, max(item.ids)
+        if largest >= config.vocab_size:
+            raise DataError(
+                f"{reply.name or 'conversation'}: its tokenizer gives token {largest}, and the model has embeddings for "
+                f"{config.vocab_size}; take that special token out of the text"
+            )
         if self.pooling == "last" or pad is None:
             return item
         # What follows the token that is read has no influence on it, as attention is causal: it need not be computed.
@@ -204,6 +214,8 @@ class RewardModel:
 
     def facts(self) -> dict[str, Any]:
         """Return what decides the scores, and how they are computed, for the record of a run (JSON values)."""
+        from goldsmith.reward.attention import NAME as KERNEL
+
         return {
             "model_digest": self.digest,
             "dtype": str(self.trunk.dtype).removeprefix("torch."),
@@ -211,7 +223,7 @@ class RewardModel:
             "max_length": self.renderer.max_length,
             "truncation_side": self.renderer.truncation_side,
             "batching": self.batching,
-            "attention": str(getattr(self.trunk.config, "_attn_implementation", None)),
+            "attention": KERNEL if self._packs else str(getattr(self.trunk.config, "_attn_implementation", None)),
             "template_inserts": self.renderer.inserted,
             "heads": 0 if self.ensemble_KD is None else len(self.ensemble_KD),
             "calibrated": self.calibration.is_fitted,

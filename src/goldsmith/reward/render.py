@@ -22,7 +22,7 @@ SHORTEST = 16
 TruncationSide = Literal["left", "right"]
 
 _MARK = "goldsmithprobe"
-_PROBES: tuple[tuple[dict[str, str], ...], ...] = (
+PROBES: tuple[tuple[dict[str, str], ...], ...] = (
     ({"role": "user", "content": _MARK}, {"role": "assistant", "content": _MARK}),
     (
         {"role": "user", "content": _MARK},
@@ -89,7 +89,7 @@ class Renderer:
                 f"{name} has no chat template, so a conversation cannot be rendered; use the chat variant of the model, "
                 "or put a chat_template.jinja into its folder"
             )
-        probes = [self._template(list(probe)) for probe in _PROBES]
+        probes = [self._template(list(probe)) for probe in PROBES]
         bos = tokenizer.bos_token_id
         if bos is not None and probes[0][:2] == (bos, bos):
             raise UserError(
@@ -104,13 +104,13 @@ class Renderer:
     @property
     def inserted(self) -> str:
         """The text that the template itself puts before a first user message, for the model card."""
-        text = self.tokenizer.apply_chat_template([dict(_PROBES[0][0])], tokenize=False)
+        text = self.tokenizer.apply_chat_template([dict(PROBES[0][0])], tokenize=False)
         return str(text).split(_MARK, 1)[0]
 
     @property
     def example(self) -> str:
         """How the template renders a question and a reply, `{user}` and `{reply}` in their places, for the model card."""
-        text = str(self.tokenizer.apply_chat_template([dict(turn) for turn in _PROBES[0]], tokenize=False))
+        text = str(self.tokenizer.apply_chat_template([dict(turn) for turn in PROBES[0]], tokenize=False))
         before, _, rest = text.partition(_MARK)
         between, _, after = rest.partition(_MARK)
         return f"{before}{{user}}{between}{{reply}}{after}"
@@ -230,4 +230,4 @@ def _text(content: Any, where: str) -> str:
             f"{where}: holds a part of type '{sorted(map(str, kinds))[0]}', and this reward model reads text only; "
             "drop the row, or replace the part by a description"
         )
-    return "\n".join(str(part.get("text", "")) for part in content)
+    return "".join(str(part.get("text", "")) for part in content)

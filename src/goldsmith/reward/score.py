@@ -1,40 +1,38 @@
 """Scoring a file of any size: rows stream through, results are appended, and a killed call goes on where it stopped.
 
-Each row of the input gives exactly one line of the output, in order: a score, or a failure with its reason, and never both.
+Each row of the input gives exactly one line of the output, in order: a score, or a failure with its reason, and never both. Rows are
+scored in chunks whose bounds depend on the file alone, and a continued call begins at such a bound, so that its batches, and with them
+every digit, are those of an unbroken call.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from goldsmith.errors import DataError, UserError
-from goldsmith.identity import file_digest
-from goldsmith.reward.grouping import Reply
+from goldsmith.errors import StoreError, UserError
+from goldsmith.identity import combined_digest, file_digest
 from goldsmith.reward.model import Pooling, RewardModel
-from goldsmith.store.atomic import write_json
-from goldsmith.types import Pair
+from goldsmith.reward.render import TruncationSide
+from goldsmith.reward.rows import Row, num_replies, read_rows, score_rows
+from goldsmith.store.atomic import explained, write_json
 
 if TYPE_CHECKING:
     from goldsmith.pool.sources import Rejected
 
 CHUNK = 128
 """Rows scored and written at once; a kill loses at most so many."""
-MAX_LINE_MB = 64
+CHUNK_REPLIES = 512
+"""Replies after which a chunk ends, whatever its rows."""
 
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A row that is one conversation: its line in the file, and its messages."""
-
-    line: int
-    messages: Any
+_DECIDING = ("model_digest", "input", "dtype", "calibrated", "temperature", "heads")
+"""Facts that a continued call must share with what stands in the file."""
 
 
 def score_file(
@@ -44,89 +42,77 @@ def score_file(
     *,
     max_length: int | None = None,
     pooling: Pooling | None = None,
+    truncation_side: TruncationSide | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Score every row of a file and append the results to `out` as JSON lines.
 
     Args:
         model: a loaded model, a folder or a hub id.
-        path: pairs in any format that `pool add` reads, or rows `{"messages": [...]}` that end in an assistant turn.
-        out: the JSONL file; beside it, `<out>.run.json` names the model and the input.
+        path: pairs in any format that `pool add` reads; or rows `{"messages": [...]}` that end in an assistant turn; or candidates,
+            `{"prompt": text or messages, "replies": [...]}`.
+        out: the JSONL file; beside it, `<out>.run.json` records the model, the input and how scores were computed.
         max_length: tokens of a conversation at most; only for a model that is not loaded yet.
         pooling: likewise.
-        progress: called with (rows done, rows in all).
+        truncation_side: likewise.
+        progress: called with (rows done, rows in all), first with those of earlier calls.
 
     Returns:
-        {rows, scored, failed: {reason: count}, ties, accuracy, truncated, model_digest, out}: `accuracy` is the share of labelled pairs
-        whose chosen reply scores strictly higher (None without any), `ties` counts pairs labelled as ties, `truncated` the conversations
-        of this call that were cut.
+        {rows, scored, failed: {reason: count}, replies, replies_failed, ties, accuracy, truncated, out} and the model's facts (see
+        `RewardModel.facts`): `accuracy` is the share of labelled pairs whose chosen reply scores strictly higher (None without any),
+        `ties` counts pairs labelled as ties, `truncated` the conversations that were cut.
 
     Raises:
         UserError: the model or the file cannot be used, or `out` holds the results of another model or file.
+        StoreError: another process writes `out`, or the disk is full.
     """
     total = sum(1 for _ in read_rows(path))
-    loaded = model if isinstance(model, RewardModel) else RewardModel.load(model, max_length=max_length, pooling=pooling)
-    _claim(out, {"model_digest": loaded.digest, "input": _fingerprint(path)})
-    done = keep_whole_lines(out)
-    rows = islice(read_rows(path), done, None)
-    with out.open("ab") as stream:
-        while chunk := list(islice(rows, CHUNK)):
-            for line in score_rows(loaded, chunk):
-                stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-            done += len(chunk)
-            if progress:
-                progress(done, total)
+    if not isinstance(model, RewardModel):
+        model = RewardModel.load(model, max_length=max_length, pooling=pooling, truncation_side=truncation_side)
+    told = model.facts()
+    with explained(out), _claimed(out, {**told, "input": _fingerprint(path), "file": str(path)}) as stream:
+        done = keep_whole_lines(out)
+        if done > total:
+            raise UserError(f"{out} holds {done} rows and the input {total}; name another file with -o, or delete it")
+        if progress:
+            progress(done, total)
+        begin = 0
+        for chunk in chunks(read_rows(path)):
+            end = begin + len(chunk)
+            if end > done:
+                if begin < done:
+                    keep_whole_lines(out, begin)
+                _append(stream, score_rows(model, chunk))
+                if progress:
+                    progress(end, total)
+            begin = end
     facts = summarise(out)
     assert facts["rows"] == total == facts["scored"] + sum(facts["failed"].values())
-    return {**facts, "truncated": loaded.renderer.truncated, "model_digest": loaded.digest, "out": str(out)}
+    return {**facts, **told, "out": str(out)}
 
 
-def read_rows(path: str | Path) -> Iterator[Pair | Rejected | Conversation]:
-    """Yield the rows of a file: conversations when its first readable row has `messages`, else pairs."""
-    from goldsmith.pool.sources import Rejected, read_pairs
-    from goldsmith.pool.sources.containers import container_of, documents, records
-    from goldsmith.pool.sources.formats import format_of
-    from goldsmith.pool.sources.lines import Problem
-
-    inputs = [] if str(path).startswith("hf:") else documents(Path(path))
-    first = next((row for document in inputs for _, row in records(document, container_of(document), MAX_LINE_MB << 20)), None)
-    if not isinstance(first, dict) or "messages" not in first or format_of(first) is not None:
-        yield from read_pairs(path)
-        return
-    for document in inputs:
-        for line, row in records(document, container_of(document), MAX_LINE_MB << 20):
-            if isinstance(row, Problem):
-                yield Rejected(document.name, line, *row)
-            else:
-                yield Conversation(line, row.get("messages"))
+def chunks(rows: Iterable[Row | Rejected]) -> Iterator[list[Row | Rejected]]:
+    """Yield rows in chunks of at most `CHUNK`, and about `CHUNK_REPLIES` replies."""
+    chunk: list[Row | Rejected] = []
+    replies = 0
+    for row in rows:
+        chunk.append(row)
+        replies += num_replies(row)
+        if len(chunk) >= CHUNK or replies >= CHUNK_REPLIES:
+            yield chunk
+            chunk, replies = [], 0
+    if chunk:
+        yield chunk
 
 
-def score_rows(model: RewardModel, rows: Sequence[Pair | Rejected | Conversation]) -> list[dict[str, Any]]:
-    """Return one line for each row; when one cannot be scored, the others still are."""
-    owed = [index for index, row in enumerate(rows) if isinstance(row, Pair | Conversation)]
-    lines = [{} if isinstance(row, Pair | Conversation) else _rejected(row) for row in rows]
-    try:
-        for index, line in zip(owed, _scored(model, [rows[index] for index in owed]), strict=True):
-            lines[index] = line
-    except DataError:
-        for index in owed:
-            try:
-                lines[index] = _scored(model, [rows[index]])[0]
-            except DataError as error:
-                lines[index] = {**_name(rows[index]), "failure": "cannot-be-scored", "detail": str(error)}
-    return lines
-
-
-def keep_whole_lines(path: Path) -> int:
-    """Cut a torn last line off a JSONL file and return the number of whole lines; 0 when it does not exist."""
+def keep_whole_lines(path: Path, at_most: int | None = None) -> int:
+    """Cut a torn last line off a JSONL file, and lines beyond `at_most`; return the number left, 0 when it does not exist."""
     if not path.is_file():
         return 0
     count = end = 0
     with path.open("rb+") as stream:
         for line in stream:
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") or count == at_most:
                 break
             count, end = count + 1, end + len(line)
         stream.truncate(end)
@@ -136,78 +122,71 @@ def keep_whole_lines(path: Path) -> int:
 def summarise(path: Path) -> dict[str, Any]:
     """Return the counts of a file of results, and its accuracy over pairs with a preference."""
     failed: Counter[str] = Counter()
-    rows = ties = wins = decided = 0
+    counts: Counter[str] = Counter(rows=0, scored=0, replies=0, replies_failed=0, ties=0, truncated=0)
+    wins = decided = 0
     with path.open(encoding="utf-8") as stream:
         for text in stream:
             line = json.loads(text)
-            rows += 1
+            counts["rows"] += 1
+            counts["truncated"] += sum(1 for cut in line.get("cut", ()) if cut)
             if "failure" in line:
                 failed[line["failure"]] += 1
-            elif line.get("label") == "tie":
-                ties += 1
+                continue
+            lost = len(line.get("failures", ()))
+            counts.update(scored=1, replies_failed=lost, replies=_num_scores(line) - lost)
+            if line.get("label") == "tie":
+                counts["ties"] += 1
             elif "margin" in line:
                 decided, wins = decided + 1, wins + (line["margin"] > 0)
-    accuracy = wins / decided if decided else None
-    return {"rows": rows, "scored": rows - failed.total(), "failed": dict(failed), "ties": ties, "accuracy": accuracy}
+    return {**counts, "failed": dict(failed), "accuracy": wins / decided if decided else None}
 
 
-def _scored(model: RewardModel, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    replies: list[Reply] = []
-    for row in rows:
-        if isinstance(row, Pair):
-            replies += [Reply(row.messages, content, f"pair {row.pair_id}") for content in (row.first, row.second)]
-        else:
-            replies.append(_conversation(row))
-    scores = iter(model.score_replies(replies))
-    return [
-        {**_name(row), **(_pair_scores(row, next(scores), next(scores)) if isinstance(row, Pair) else {"score": next(scores)})}
-        for row in rows
-    ]
+def _num_scores(line: dict[str, Any]) -> int:
+    return len(line["scores"]) if "scores" in line else 2 if "margin" in line else 1
 
 
-def _pair_scores(pair: Pair, first: float, second: float) -> dict[str, Any]:
-    chosen, rejected = (second, first) if pair.label == "second" else (first, second)
-    return {"label": pair.label, "score_chosen": chosen, "score_rejected": rejected, "margin": chosen - rejected}
-
-
-def _conversation(row: Conversation) -> Reply:
-    turns = row.messages
-    if (
-        not isinstance(turns, list)
-        or len(turns) < 2
-        or not all(isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in turns)
-    ):
-        raise DataError(f"line {row.line}: `messages` is no list of at least two turns with `role` and `content`")
-    if turns[-1]["role"] != "assistant":
-        raise DataError(f"line {row.line}: the last turn is not the assistant's; it is the one that gets scored")
-    return Reply(turns[:-1], turns[-1]["content"], f"line {row.line}")
-
-
-def _name(row: Any) -> dict[str, Any]:
-    return {"pair_id": row.pair_id, "source_ref": row.source_ref} if isinstance(row, Pair) else {"line": row.line}
-
-
-def _rejected(row: Any) -> dict[str, Any]:
-    return {"source_ref": f"{row.file}:{row.line}", "failure": row.reason, "detail": row.detail}
+def _append(stream: BinaryIO, lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _fingerprint(path: str | Path) -> str:
+    from goldsmith.pool.sources.containers import documents
+
     if str(path).startswith("hf:"):
         return str(path)
     found = Path(path)
     if found.is_file():
         return file_digest(found)
-    return str(found.resolve())
+    files = sorted({document.path for document in documents(found)})
+    return combined_digest(f"{Path(name).relative_to(found)} {file_digest(Path(name))}" for name in files)
 
 
-def _claim(out: Path, facts: dict[str, str]) -> None:
-    """Note what `out` is made from; refuse to mix results of two models or inputs in one file."""
-    note = out.with_name(out.name + ".run.json")
-    if not out.is_file():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(note, facts)
-        return
-    before = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
-    differing = [key for key in facts if before.get(key) != facts[key]]
+@contextmanager
+def _claimed(out: Path, facts: dict[str, Any]) -> Iterator[BinaryIO]:
+    """Open `out` for appending, alone; refuse to mix results of two models or inputs in one file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{out} is being written by another process; wait until it ends, or name another file with -o"
+            ) from None
+        note = out.with_name(out.name + ".run.json")
+        if out.stat().st_size:
+            _check_same(out, note, facts)
+        write_json(note, {"schema_version": 1, **facts})
+        yield stream
+
+
+def _check_same(out: Path, note: Path, facts: dict[str, Any]) -> None:
+    try:
+        before = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    except ValueError:
+        before = {}
+    differing = [key for key in _DECIDING if before.get(key) != facts[key]]
     if differing:
         raise UserError(f"{out} holds results of another {' and '.join(differing)}; name another file with -o, or delete it")
