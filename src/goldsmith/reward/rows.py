@@ -141,7 +141,7 @@ def _context(row: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
 
 
 def _text(entry: Any) -> Any:
-    if isinstance(entry, list) and len(entry) == 1:
+    if isinstance(entry, list) and len(entry) == 1 and isinstance(entry[0], dict) and "role" in entry[0]:
         entry = entry[0]
     column = _column(entry, TEXTS) if isinstance(entry, dict) else None
     return entry[column] if column else entry

@@ -44,23 +44,18 @@ def say_once(reason: str) -> None:
 
 
 def check_positions(config: Any, max_length: int, name: str) -> None:
-    """Refuse lengths at which rotary frequencies would depend on the other conversations of a batch, or on earlier ones.
+    """Refuse lengths at which rotary frequencies would depend on the other conversations of a batch.
 
     Raises:
-        UserError: dynamic or long-context rotary scaling, and `max_length` above the length where it sets in.
+        UserError: rotary scaling that switches its frequencies for the whole batch, and `max_length` above the length where it does.
     """
     text = config.get_text_config()
-    found = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    found = getattr(text, "rope_parameters", None) or {}
     # Some models keep one set of parameters for each kind of layer.
     for rope in [found, *(value for value in found.values() if isinstance(value, dict))]:
-        kind = rope.get("rope_type", "default")
-        limit = (
-            rope.get("original_max_position_embeddings")
-            or getattr(text, "original_max_position_embeddings", None)
-            or text.max_position_embeddings
-        )
-        if kind in ("dynamic", "longrope") and max_length > limit:
+        limit = rope.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None)
+        if rope.get("rope_type") == "longrope" and limit and max_length > limit:
             raise UserError(
-                f"{name}: its rotary scaling '{kind}' changes with the longest conversation of a batch beyond {limit} tokens, so scores "
-                f"would depend on their neighbours; set --max-length {limit}"
+                f"{name}: its rotary frequencies change for a whole batch when its longest conversation has more than {limit} tokens, so "
+                f"scores would depend on their neighbours; set --max-length {limit}"
             )
