@@ -47,7 +47,12 @@ def load_classifier(folder: Path, dtype: Dtype) -> Any:
     try:
         with quiet_loading():
             model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-                str(folder), dtype=choose_dtype(dtype, device), output_loading_info=True, trust_remote_code=False
+                str(folder),
+                dtype=choose_dtype(dtype, device),
+                output_loading_info=True,
+                # Reported below with their names; not ignored.
+                ignore_mismatched_sizes=True,
+                trust_remote_code=False,
             )
     except (OSError, ValueError, RuntimeError, KeyError, AssertionError, SafetensorError) as error:
         raise UserError(
@@ -77,6 +82,12 @@ def check_config(folder: Path, config: dict[str, Any], names: dict[str, Path]) -
     if not architecture.endswith("ForSequenceClassification"):
         remedy = CONVERT_REMEDY if HEAD in names else TRAIN_REMEDY
         raise UserError(f"{folder} is no sequence classifier with one label (its architecture is {architecture}); {remedy}")
+    pad, vocabulary = config.get("pad_token_id"), config.get("vocab_size")
+    if isinstance(pad, int) and isinstance(vocabulary, int) and pad >= vocabulary:
+        raise UserError(
+            f"{folder}: pad_token_id {pad} has no embedding (vocab_size {vocabulary}); set a special token that has one, in config.json and "
+            "tokenizer_config.json alike"
+        )
     labels = len(config.get("id2label") or {}) or int(config.get("num_labels") or 2)
     if labels != 1:
         raise UserError(

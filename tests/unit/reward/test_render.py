@@ -112,3 +112,73 @@ def test_common_prefix():
     assert common_prefix([(1, 2, 3), (1, 2, 4, 5), (1, 2, 3, 9)]) == 2
     assert common_prefix([(1, 2), (1, 2, 3)]) == 2
     assert common_prefix([]) == 0
+
+
+def test_a_text_that_puts_a_second_bos_is_refused(tokenizer):
+    tokenizer.chat_template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}<|im_end|>{% endfor %}"
+    renderer = Renderer(tokenizer)
+    assert renderer.render(CONTEXT, "4").ids[0] == 1
+    with pytest.raises(DataError, match="pair 9f: begins with two BOS tokens, as its text holds"):
+        renderer.render([{"role": "user", "content": "<|im_start|>2+2?"}], "4", where="pair 9f")
+
+
+def test_two_turns_are_rendered_once_and_never_confused(tokenizer):
+    renderer = Renderer(tokenizer)
+    one, other = renderer.render(CONTEXT, "4"), renderer.render(TURNS, "4")
+    assert renderer.render(CONTEXT, "4") == one
+    assert tokenizer.decode(other.ids[other.reply_start :]) == "4<|im_end|>\n"
+
+
+@pytest.mark.parametrize(
+    ("context", "reply", "told"),
+    [
+        (CONTEXT, "", "the reply is empty"),
+        (CONTEXT, " \n", "the reply is empty"),
+        (CONTEXT, None, "is NoneType, neither text"),
+        (CONTEXT, 4, "is int, neither text"),
+        (CONTEXT, ["4"], "a part of type 'str'"),
+        ([{"role": "user"}], "4", "is NoneType, neither text"),
+        ([{"content": "hi"}], "4", "is no message with `role`"),
+        (["hi"], "4", "is no message with `role`"),
+        ([{"role": "user", "content": "lone \ud800"}], "4", "refuses it"),
+    ],
+)
+def test_what_cannot_be_rendered_is_named(tokenizer, context, reply, told):
+    with pytest.raises(DataError, match=f"row 7: .*{told}"):
+        Renderer(tokenizer).render(context, reply, where="row 7")
+
+
+def test_a_template_that_fails_names_the_row(tokenizer):
+    tokenizer.chat_template += "{% if messages[0]['content'] == 'no' %}{{ raise_exception('never') }}{% endif %}"
+    with pytest.raises(DataError, match="row 7: the chat template of the model refuses it: never"):
+        Renderer(tokenizer).render([{"role": "user", "content": "no"}], "4", where="row 7")
+
+
+def test_what_else_a_message_holds_reaches_the_template(tokenizer):
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "message['content']", "message['content'] + (message.name or '')", 1
+    )
+    named = [{"role": "user", "content": "2+2?", "name": "Ann"}]
+    expected = tokenizer.apply_chat_template([*named, {"role": "assistant", "content": "4"}], return_dict=False)
+    assert list(Renderer(tokenizer).render(named, "4").ids) == expected
+    assert "Ann" in tokenizer.decode(expected)
+
+
+def test_the_card_tells_what_the_template_does_around_a_reply_and_that_it_writes_a_date(tokenizer):
+    plain = Renderer(tokenizer)
+    assert plain.example == "<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n{reply}<|im_end|>\n"
+    assert not plain.inserts_date
+    tokenizer.chat_template = "{{ strftime_now('%d %b %Y') }}" + tokenizer.chat_template
+    assert Renderer(tokenizer).inserts_date
+
+
+def test_a_limit_that_leaves_nothing_is_refused(tokenizer):
+    with pytest.raises(UserError, match="max_length 4 leaves nothing"):
+        Renderer(tokenizer, max_length=4)
+
+
+def test_a_reply_longer_than_the_limit_keeps_its_end(tokenizer):
+    renderer = Renderer(tokenizer, max_length=16)
+    item = renderer.render(CONTEXT, "x" * 40)
+    assert tokenizer.decode(item.ids[1:]) == "x" * 13 + "<|im_end|>\n"
+    assert item.reply_start == 1
