@@ -24,9 +24,9 @@ VERBS = {
     "votes": "Import votes, or export the queue of pairs that wait for them.",
     "audit": "Say what is in a file of preference pairs.",
     "train": "Train a reward model on a file of pairs.",
-    "score": "Score a file of pairs or conversations with a reward model.",
+    "score": "Score a file of pairs, conversations or candidates with a reward model.",
     "report": "Write the report of the last run again.",
-    "models": "Install the embedded models.",
+    "models": "Install the embedded models; convert and calibrate reward models.",
 }
 INTERRUPTED = 130
 

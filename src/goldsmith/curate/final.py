@@ -76,9 +76,27 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
             progress=lambda done, total: context.progress.update(done, total, "steps"),
         )
         facts[name] = {"pairs": len(rows), "method": settings.method, "data": data, **result.metrics}
+        facts[name] |= _calibrate(context, result.path, settings)
     with context.workspace.writer("trained", step="train", fingerprint=fingerprint) as out:
         out.write(pa.table({"model": pa.array(sorted(facts), pa.string())}))
     return facts
+
+
+def _calibrate(context: Context, folder: Path, settings: TrainConfig) -> dict[str, Any]:
+    """Fit a model's temperature on gold validation, which no model is trained on, and store it in its card."""
+    from goldsmith.reward.calibration import FEWEST_PAIRS, fit_calibration, store_calibration
+
+    gold = context.workspace.table("gold").rows()
+    rows = [row for row in gold if row["split"] == "validation" and row["label"] != "tie"]
+    if len(rows) < FEWEST_PAIRS:
+        return {}
+    try:
+        found = fit_calibration(list(_checkpoint_margins(context, folder, settings, rows).values()), "gold validation")
+    except UserError as error:
+        context.progress.note(f"{folder.name}: win probabilities stay uncalibrated: {error}")
+        return {}
+    store_calibration(folder, found)
+    return {"temperature": found.temperature, "calibration_pairs": found.num_pairs}
 
 
 def _make_room(models: Path, name: str, fingerprint: str) -> None:
@@ -152,13 +170,13 @@ def _checkpoint_margins(
 
 def score_weight(folder: Path) -> NDArray[np.float32]:
     """Return the head of a saved checkpoint, float32 [D]."""
-    from safetensors import safe_open
+    from goldsmith.reward.checkpoint import read_tensor, tensor_files
+    from goldsmith.reward.classifier import HEAD
 
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="numpy") as tensors:
-            if "score.weight" in tensors.keys():  # noqa: SIM118 - the handle is no mapping
-                return np.asarray(tensors.get_tensor("score.weight"), dtype=np.float32).reshape(-1)
-    raise StoreError(f"{folder}: no head among the weights; delete the folder and run again to train it anew")
+    path = tensor_files(folder).get(HEAD)
+    if path is None:
+        raise StoreError(f"{folder}: no head among the weights; delete the folder and run again to train it anew")
+    return np.asarray(read_tensor(path, HEAD).float().numpy(), dtype=np.float32).reshape(-1)
 
 
 def _head_margins(context: Context, folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -40,7 +40,10 @@ def describe_batching(reason: str | None) -> str:
 @functools.lru_cache(maxsize=64)
 def say_once(reason: str) -> None:
     """Log, once a process for each reason, that nothing is packed: scores are the same, and cost more."""
-    LOG.warning("conversations are not packed and share no prefixes, which is slower and scores the same: %s; using length-sorted padded batches", reason)
+    LOG.warning(
+        "conversations are not packed and share no prefixes, which is slower and scores the same: %s; using length-sorted padded batches",
+        reason,
+    )
 
 
 def check_positions(config: Any, max_length: int, name: str) -> None:

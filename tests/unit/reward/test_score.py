@@ -225,7 +225,7 @@ def test_the_record_of_a_run_says_how_scores_were_computed(model, tmp_path):
     record = json.loads((tmp_path / "scored.jsonl.run.json").read_text())
     for key in ("model_digest", "pooling", "max_length", "truncation_side", "batching", "dtype", "attention", "calibrated"):
         assert record[key] == facts[key]
-    assert (record["pooling"], record["batching"], record["calibrated"]) == ("last", "shared prefixes", False)
+    assert (record["pooling"], record["batching"], record["calibrated"]) == ("last", "packed rows, shared prefixes", False)
 
 
 def test_other_arithmetic_or_another_temperature_is_not_mixed_in(tiny_rm, tmp_path):

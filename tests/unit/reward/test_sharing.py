@@ -1,4 +1,4 @@
-"""Models on which prefixes cannot be shared exactly fall back, say so, and score what their own class scores."""
+"""Models on which packing is not known to be exact fall back, say so, and score what their own class scores."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def _check(model: RewardModel, folder: Path) -> None:
 def test_sliding_windows_fall_back_and_stay_exact(tmp_path: Path, write_family, family):
     folder = write_family(tmp_path / "rm", family, **SLIDING[family])
     model = RewardModel.load(folder, dtype="float32", token_budget=300)
-    assert "the last 16 tokens only, and conversations may have 512" in model.batching
+    assert "has layers that attend to the last 16 tokens only" in model.batching
     _check(model, folder)
-    assert not load_backbone(RewardConfig(base=str(folder))).shares_prefixes
+    assert not load_backbone(RewardConfig(base=str(folder))).packs
 
 
 @pytest.mark.parametrize("family", UNKNOWN)
@@ -79,18 +79,10 @@ def test_unknown_architectures_fall_back_and_stay_exact(tmp_path: Path, write_fa
 
 
 @pytest.mark.parametrize("family", PLAIN)
-def test_full_attention_shares_and_stays_exact(tmp_path: Path, write_family, family):
+def test_full_attention_is_packed_and_stays_exact(tmp_path: Path, write_family, family):
     folder = write_family(tmp_path / "rm", family, **PLAIN[family])
     model = RewardModel.load(folder, dtype="float32", token_budget=300)
-    assert model.batching == "shared prefixes"
-    _check(model, folder)
-
-
-def test_a_window_no_shorter_than_a_conversation_hides_nothing(tmp_path: Path, write_family):
-    folder = write_family(tmp_path / "rm", "Mistral", sliding_window=256, num_key_value_heads=2)
-    assert RewardModel.load(folder).batching != "shared prefixes"
-    model = RewardModel.load(folder, dtype="float32", max_length=256)
-    assert model.batching == "shared prefixes"
+    assert model.batching == "packed rows, shared prefixes"
     _check(model, folder)
 
 
@@ -100,7 +92,7 @@ def test_the_fallback_is_said_once(tmp_path: Path, write_family, caplog):
     with caplog.at_level(logging.WARNING, logger="goldsmith"):
         RewardModel.load(folder)
         RewardModel.load(folder)
-    told = [record.getMessage() for record in caplog.records if "prefixes are not shared" in record.getMessage()]
+    told = [record.getMessage() for record in caplog.records if "share no prefixes" in record.getMessage()]
     assert len(told) == 1
     assert "'gpt_neox' is not among the architectures" in told[0]
 
