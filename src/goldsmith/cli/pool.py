@@ -47,4 +47,7 @@ def _parsed(column_map: tuple[str, ...]) -> dict[str, str]:
     wrong = [f"{field}{equals}{column}" for field, equals, column in pairs if not (field and equals and column)]
     if wrong:
         raise click.BadParameter(f"'{wrong[0]}': expected FIELD=COLUMN, as in chosen=good_answer", param_hint="--map")
+    fields = [field for field, _, _ in pairs]
+    if twice := [field for field in dict.fromkeys(fields) if fields.count(field) > 1]:
+        raise click.BadParameter(f"'{twice[0]}' is mapped twice; map each field to one column", param_hint="--map")
     return {field: column for field, _, column in pairs}

@@ -91,7 +91,7 @@ def audit(
     Raises:
         DataError: as `recognise`.
     """
-    found = recognise(path, column_map)
+    found = recognise(path, column_map, max_line_mb)
     index = BenchmarkIndex.build(benchmark_prompts(benchmarks)) if benchmarks else None
     tally = _Tally(index, classify)
     outcomes = read_pairs(path, column_map, max_line_mb)

@@ -92,16 +92,17 @@ def _add_one(workspace: Workspace, name: str, column_map: dict[str, str], progre
     if table.exists:
         known = InputResult.model_validate(table.manifest.extra["result"])
         return known.model_copy(update={"input": name, "already_added": True})
-    found = recognise(name, column_map or None)
+    max_line_mb = workspace.config.pool.max_line_mb
+    found = recognise(name, column_map or None, max_line_mb)
     with ExitStack() as stack:
         # The raw table commits last: once it is there, so are its rejects.
         raw = stack.enter_context(workspace.writer(table.name, step="pool-add", fingerprint=digest))
         rejects = stack.enter_context(workspace.writer(f"{REJECTS_PREFIX}{digest[:16]}", step="pool-add", fingerprint=digest))
-        chunks = plan(name, column_map)
+        chunks = plan(name, column_map, max_line_mb)
         total = sum(chunk["size"] for chunk in chunks)
         shared = {
             "column_map": column_map,
-            "max_line_mb": workspace.config.pool.max_line_mb,
+            "max_line_mb": max_line_mb,
             "raw": str(raw.directory),
             "rejects": str(rejects.directory),
         }

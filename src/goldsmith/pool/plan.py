@@ -34,7 +34,7 @@ def digest_of(name: str) -> str:
     return combined_digest(f"{Path(file).relative_to(path)}:{file_digest(Path(file))}" for file in files)
 
 
-def plan(name: str, column_map: dict[str, str] | None = None) -> list[Chunk]:
+def plan(name: str, column_map: dict[str, str] | None = None, max_line_mb: int = 64) -> list[Chunk]:
     """Return the chunks of an input, numbered; each has `size` bytes and is read by one worker."""
     if name.startswith(HUB_PREFIX):
         return [{"number": 0, "size": 1, "hub": name}]
@@ -42,7 +42,7 @@ def plan(name: str, column_map: dict[str, str] | None = None) -> list[Chunk]:
     alone = len(inputs) == 1
     chunks: list[Chunk] = []
     for group in _groups(inputs):
-        spans = _spans(group[0], column_map) if len(group) == 1 else []
+        spans = _spans(group[0], column_map, max_line_mb) if len(group) == 1 else []
         for span in spans or [{"size": _size(group)}]:
             chunks.append(
                 {"number": len(chunks), "documents": [_described(document) for document in group], "alone": alone, **span}
@@ -71,7 +71,7 @@ def _groups(inputs: list[Document]) -> Iterator[list[Document]]:
         yield group
 
 
-def _spans(document: Document, column_map: dict[str, str] | None) -> list[Chunk]:
+def _spans(document: Document, column_map: dict[str, str] | None, max_line_mb: int) -> list[Chunk]:
     """Byte ranges of a large plain file of JSON lines, or row groups of a large Parquet file; else nothing."""
     is_plain = document.compression == "none" and document.member is None
     if not is_plain or Path(document.path).stat().st_size <= CHUNK_BYTES:
@@ -79,7 +79,7 @@ def _spans(document: Document, column_map: dict[str, str] | None) -> list[Chunk]
     container = container_of(document)
     if container not in ("jsonl", "parquet"):
         return []
-    known, _ = recognised_format(document.name, records(document, container, 64 << 20), column_map or None)
+    known, _ = recognised_format(document.name, records(document, container, max_line_mb << 20), column_map or None)
     spans = _line_spans(document) if container == "jsonl" else _group_spans(document)
     return [{"span": span, "size": size, "container": container, "format": known.name} for span, size in spans]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldsmith.pool.sources.draft import Draft, Format, Row, content_of, label_origin, number, prompt_of
+from goldsmith.pool.sources.draft import Draft, Format, Row, content_of, label_origin, name_or_none, number, prompt_of
 
 
 def _matches(row: Row) -> bool:
@@ -24,7 +24,7 @@ def _read(row: Row) -> list[Draft]:
             label_origin=label_origin(row["label_source"]),
             # AlpacaEval's raw preferences saturate: the gap of the log-odds is the usable strength.
             strength=number(meta.get("logit_gap")) if strength is None else strength,
-            source=row.get("source") or None,
+            source=name_or_none(row.get("source")),
             meta=meta,
         )
     ]

@@ -19,6 +19,8 @@ import orjson
 
 from goldsmith.errors import DataError
 from goldsmith.pool.sources.lines import Problem, lines, parse
+from goldsmith.pool.sources.parquet import parquet_rows
+from goldsmith.pool.sources.zst import check_whole
 
 Compression = Literal["none", "gzip", "zstd"]
 Container = Literal["jsonl", "json", "parquet", "empty"]
@@ -31,6 +33,9 @@ ARCHIVES = (".tar", ".tar.gz", ".tgz")
 MAX_JSON_MB = 1024
 """A JSON array must be parsed as a whole, so a larger one is refused in favour of JSON lines."""
 _HEAD = 1 << 16
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_FOREIGN = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z"}
+"""First bytes of packings that are refused by name."""
 _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError)
 
 
@@ -67,25 +72,33 @@ def documents(path: Path) -> list[Document]:
             document for entry in visible for document in _of_file(entry, f"{path.name}/{entry.relative_to(path).as_posix()}")
         ]
     if not path.is_file():
+        if path.exists():
+            raise DataError(f"{path}: a pipe or a device, which cannot be read twice; write its data to a file, and add that")
         raise DataError(f"{path}: no such file or folder; check the path, or write hf:org/name for a dataset of the hub")
     return _of_file(path, path.name)
 
 
 def _of_file(path: Path, name: str) -> list[Document]:
     head = _magic(str(path))
+    if kind := next((kind for start, kind in _FOREIGN.items() if head.startswith(start)), None):
+        raise DataError(f"{path}: a {kind} file, which is not read; unpack it, and add what is in it")
     # A file name need not be UTF-8; what is stored must be.
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    compression: Compression = "gzip" if head[:2] == b"\x1f\x8b" else ("zstd" if head[:4] == b"\x28\xb5\x2f\xfd" else "none")
+    compression = _compression(head)
     if path.name.lower().endswith(ARCHIVES) or head[257:262] == b"ustar":
         return [Document(str(path), f"{name}/{member}", compression, member) for member in _members(path)]
     return [Document(str(path), name, compression)]
+
+
+def _compression(head: bytes) -> Compression:
+    return "gzip" if head.startswith(_GZIP) else ("zstd" if head.startswith(_ZSTD) else "none")
 
 
 @lru_cache(maxsize=2)
 def _archive(path: str) -> tarfile.TarFile:
     """The archive, unpacked once into a nameless temporary file, so that its members can be read in any order."""
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the archive that reads it)
-    with gzip.open(path) if _magic(path)[:2] == b"\x1f\x8b" else open(path, "rb") as packed:
+    with gzip.open(path) if _magic(path).startswith(_GZIP) else open(path, "rb") as packed:
         shutil.copyfileobj(packed, unpacked, 1 << 20)
     unpacked.seek(0)
     return tarfile.open(fileobj=unpacked, mode="r:")
@@ -115,6 +128,8 @@ def readable(name: str) -> Iterator[None]:
     except (*_BROKEN, zstandard.ZstdError) as error:
         raise DataError(f"{name}: broken or cut short ({error}); check the download, then add the file again") from None
     except OSError as error:
+        if error.errno is None:  # a decoder's complaint, not the system's
+            raise DataError(f"{name}: broken ({_one_line(error)}); check the download, then add the file again") from None
         raise DataError(f"{name}: cannot be read ({error.strerror or error}); check the disk and the permissions") from None
 
 
@@ -123,23 +138,29 @@ def opened(document: Document) -> Iterator[BinaryIO]:
     """Give the document's bytes, unpacked, as a stream."""
     with readable(document.name):
         if document.member is not None:
-            member = _archive(document.path).extractfile(document.member)
-            assert member is not None  # only regular files are listed
-            yield cast(BinaryIO, member)
-        elif document.compression == "gzip":
-            with gzip.open(document.path, "rb") as stream:
-                yield cast(BinaryIO, stream)
-        elif document.compression == "zstd":
-            import zstandard
-
-            with (
-                open(document.path, "rb") as raw,
-                zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as reader,
-            ):
-                yield cast(BinaryIO, io.BufferedReader(reader, 1 << 20))
+            member = cast(BinaryIO, _archive(document.path).extractfile(document.member))
+            head = member.read(len(_ZSTD))
+            member.seek(0)
+            with _unpacked(member, _compression(head)) as stream:
+                yield stream
         else:
-            with open(document.path, "rb") as plain:
-                yield plain
+            with open(document.path, "rb") as raw, _unpacked(raw, document.compression) as stream:
+                yield stream
+
+
+@contextmanager
+def _unpacked(raw: BinaryIO, compression: Compression) -> Iterator[BinaryIO]:
+    if compression == "gzip":
+        with gzip.GzipFile(fileobj=raw) as stream:
+            yield cast(BinaryIO, stream)
+    elif compression == "zstd":
+        import zstandard
+
+        check_whole(raw)
+        with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as reader:
+            yield cast(BinaryIO, io.BufferedReader(reader, 1 << 20))
+    else:
+        yield raw
 
 
 def container_of(document: Document) -> Container:
@@ -250,18 +271,17 @@ def _rows_of(value: Any) -> list[Any]:
 
 def _parquet(document: Document, span: tuple[int, int, int] | None) -> Iterator[Record]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
         with opened(document) as stream:
             # Parquet is read from its end: what cannot seek is read whole.
             source = stream if document.compression == "none" and document.member is None else io.BytesIO(stream.read())
-            with pq.ParquetFile(source) as table:
-                first, how_many, number = span or (0, table.num_row_groups, 1)
-                groups = list(range(first, first + how_many))
-                for batch in table.iter_batches(batch_size=1024, row_groups=groups):
-                    for row in batch.to_pylist():
-                        yield number, row
-                        number += 1
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"{document.name}: not a Parquet file that can be read ({error}); write it again") from None
+            yield from parquet_rows(source, span)
+    except pa.ArrowException as error:
+        raise DataError(
+            f"{document.name}: not a Parquet file that can be read ({_one_line(error)}); check the download, or write it again"
+        ) from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -110,11 +110,11 @@ def content_of(value: Any) -> Content:
     raise Reject("wrong-type", f"content is {type(value).__name__}: {str(value)[:80]!r}")
 
 
-def messages(value: Any, role_key: str = "role", content_key: str = "content") -> list[Row]:
-    """Return a list of messages with our role names and nothing but `role` and `content`.
+def messages(value: Any) -> list[Row]:
+    """Return a list of messages (`role`/`content`, or `from`/`value`) with our role names and nothing but `role` and `content`.
 
     Raises:
-        Reject: `wrong-type`, `unknown-role`, `non-text-part`.
+        Reject: `wrong-type`, `unknown-role`, `non-text-part`, `tool-calls`.
     """
     if not isinstance(value, list):
         raise Reject("wrong-type", f"expected a list of messages, found {type(value).__name__}")
@@ -122,11 +122,15 @@ def messages(value: Any, role_key: str = "role", content_key: str = "content") -
     for message in value:
         if not isinstance(message, dict):
             raise Reject("wrong-type", f"a message is {type(message).__name__}, not an object")
-        role = ROLES.get(message.get(role_key))  # type: ignore[arg-type]
+        by_from = "from" in message and "role" not in message
+        name, content = (message.get("from"), message.get("value")) if by_from else (message.get("role"), message.get("content"))
+        role = ROLES.get(name) if isinstance(name, str) else None
         if role is None:
-            raise Reject("unknown-role", f"role {message.get(role_key)!r}")
-        content = message.get(content_key)
-        found.append({"role": role, "content": content if isinstance(content, str) else content_of(content)})
+            raise Reject("unknown-role", f"role {name!r}")
+        if message.get("tool_calls"):
+            # Without its calls such a turn would say something else than it did.
+            raise Reject("tool-calls", f"a turn of {role} calls tools: {str(message['tool_calls'])[:80]}")
+        found.append({"role": role, "content": content if isinstance(content, str) else (content_of(content) or "")})
     return found
 
 
@@ -141,10 +145,18 @@ def prompt_of(value: Any) -> list[Row]:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number as float, anything else as None."""
+    """Return a finite number as float, anything else (a whole number too large for one, too) as None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if value - value == 0 else None
+    try:
+        return float(value) if value - value == 0 else None
+    except OverflowError:
+        return None
+
+
+def name_or_none(value: Any) -> str | None:
+    """Return a source's name when it is one: text that is not empty."""
+    return value if isinstance(value, str) and value else None
 
 
 def leftovers(row: Row, used: Sequence[str]) -> Row:
@@ -179,7 +191,12 @@ def from_scores(context: list[Row], replies: Sequence[Any], scores: Sequence[flo
             margin = scores[one] - scores[other]  # type: ignore[operator]
             best, worst = (one, other) if margin >= 0 else (other, one)
             pair = Draft(
-                context, content_of(replies[best]), content_of(replies[worst]), tie=margin == 0, strength=abs(margin), **fields
+                context,
+                content_of(replies[best]),
+                content_of(replies[worst]),
+                tie=margin == 0,
+                strength=number(abs(margin)),
+                **fields,
             )
             pair.part = f"{best}-{worst}"
             drafts.append(pair)

@@ -6,6 +6,7 @@ from goldsmith.pool.sources.canonical import CANONICAL
 from goldsmith.pool.sources.draft import Format, Row
 from goldsmith.pool.sources.helpsteer import HELPSTEER
 from goldsmith.pool.sources.hh import HH
+from goldsmith.pool.sources.instruction import INSTRUCTION
 from goldsmith.pool.sources.own import OWN
 from goldsmith.pool.sources.ranked import RANKED
 from goldsmith.pool.sources.rewardbench import REWARDBENCH, REWARDBENCH_2
@@ -31,6 +32,7 @@ FORMATS: tuple[Format, ...] = (
     RANKED,
     EXPLICIT,
     HH,
+    INSTRUCTION,
     IMPLICIT,
 )
 

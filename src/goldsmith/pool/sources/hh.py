@@ -35,6 +35,7 @@ def _read(row: Row) -> list[Draft]:
     chosen, rejected = row["chosen"], row["rejected"]
     if not isinstance(chosen, str) or not isinstance(rejected, str):
         raise Reject("wrong-type", "a transcript is not text")
+    chosen, rejected = (text.replace("\r\n", "\n") if "\r" in text else text for text in (chosen, rejected))
     first, second = _turns(chosen), _turns(rejected)
     if not first or not second or first[-1]["role"] != "assistant" or second[-1]["role"] != "assistant":
         raise Reject("no-assistant-turn", "a transcript does not end with a turn of the assistant")

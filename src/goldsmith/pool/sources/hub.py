@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from goldsmith.errors import DataError
 from goldsmith.pool.sources.containers import Record
 
 HUB_PREFIX = "hf:"
+_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def load_hub(reference: str) -> Any:
@@ -18,6 +20,8 @@ def load_hub(reference: str) -> Any:
         DataError: `datasets` is not installed, the hub cannot be reached, no such dataset or split.
     """
     name, _, split = reference.removeprefix(HUB_PREFIX).partition(":")
+    if not _ID.fullmatch(name):
+        raise DataError(f"{reference}: no dataset's id; write hf:org/name, or hf:org/name:split")
     try:
         import datasets
     except ImportError:

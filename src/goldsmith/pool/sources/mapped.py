@@ -12,31 +12,34 @@ from goldsmith.pool.sources.trl import EXPLICIT, IMPLICIT
 
 FIELDS = ("prompt", "chosen", "rejected", "strength", "source", "label_origin")
 """What a column can be mapped to."""
+_NEEDED = ("chosen", "rejected")
 
 
 def mapped(column_map: Mapping[str, str]) -> Format:
-    """Return the format that reads the given columns; `a.b` names a field inside an object.
+    """Return the format that reads the given columns; `a.b` names a field inside an object, and a field that is not mapped
+    is read from the column of its own name, where there is one.
 
     Raises:
-        UserError: an unknown field on the left, or `chosen`/`rejected` missing.
+        UserError: an unknown field on the left, or one column for both replies.
     """
     unknown = sorted(set(column_map) - set(FIELDS))
     if unknown:
         raise UserError(f"--map {unknown[0]}=...: unknown field; a column can be mapped to {', '.join(FIELDS)}")
-    missing = [field for field in ("chosen", "rejected") if field not in column_map]
-    if missing:
-        raise UserError(f"--map: {missing[0]} is not mapped; write --map chosen=COLUMN,rejected=COLUMN[,prompt=COLUMN]")
+    names = {field: column_map.get(field, field) for field in FIELDS}
+    needed = [field for field in FIELDS if field in column_map or field in _NEEDED]
+    if names["chosen"] == names["rejected"]:
+        raise UserError(f"--map: chosen and rejected are both read from {names['chosen']!r}; map each to a column of its own")
 
     def matches(row: Row) -> bool:
-        return all(column.split(".")[0] in row for column in column_map.values())
+        return all(names[field] in row or names[field].split(".")[0] in row for field in needed)
 
     def read(row: Row) -> list[Draft]:
-        renamed = {field: _get(row, column) for field, column in column_map.items()}
+        renamed = {field: _get(row, names[field]) for field in FIELDS if field in needed or field in row}
         if "prompt" in renamed:
             return EXPLICIT.read(renamed)
         return HH.read(renamed) if HH.matches(renamed) else IMPLICIT.read(renamed)
 
-    columns = ", ".join(f"{field}={column}" for field, column in column_map.items())
+    columns = ", ".join(f"{field}={names[field]}" for field in needed)
     return Format("mapped", columns, matches, read)
 
 

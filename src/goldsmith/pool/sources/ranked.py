@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from goldsmith.pool.sources.draft import Draft, Format, Reject, Row, from_scores, label_origin, leftovers, number, prompt_of
+from goldsmith.pool.sources.draft import (
+    Draft,
+    Format,
+    Reject,
+    Row,
+    from_scores,
+    label_origin,
+    leftovers,
+    name_or_none,
+    number,
+    prompt_of,
+)
 
 _REPLIES = ("completions", "responses", "replies", "answers")
 _SCORES = ("scores", "ratings", "rewards")
@@ -34,7 +45,7 @@ def _read(row: Row) -> list[Draft]:
     texts = [_text(entry) for entry in entries]
     fields = {
         "label_origin": label_origin(row.get("label_origin", row.get("label_source", "llm" if key == "completions" else None))),
-        "source": row.get("source") if isinstance(row.get("source"), str) else None,
+        "source": name_or_none(row.get("source")),
         "meta": leftovers(row, (*_PROMPTS, "source", "label_origin", "label_source")),
     }
     return from_scores(prompt_of(row[prompt]), texts, _scores(row, entries), **fields)

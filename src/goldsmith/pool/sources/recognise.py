@@ -40,12 +40,13 @@ class Rejected:
     detail: str
 
 
-def recognise(path: str | Path, column_map: Mapping[str, str] | None = None) -> Recognised:
+def recognise(path: str | Path, column_map: Mapping[str, str] | None = None, max_line_mb: int = 64) -> Recognised:
     """Return the format of a file, folder or hub dataset.
 
     Args:
         path: a file, a folder, or `hf:org/name[:split]`.
         column_map: our field to the file's column, for formats that are not known.
+        max_line_mb: a longer line tells nothing.
 
     Raises:
         DataError: nothing there, empty, broken, or no known format; the message lists keys and formats.
@@ -59,7 +60,7 @@ def recognise(path: str | Path, column_map: Mapping[str, str] | None = None) -> 
     for document in inputs:
         container = container_of(document)
         try:
-            known, _ = recognised_format(document.name, _first_records(document, container), column_map)
+            known, _ = recognised_format(document.name, records(document, container, max_line_mb << 20), column_map)
         except DataError:
             if len(inputs) == 1:
                 raise
@@ -71,10 +72,6 @@ def recognise(path: str | Path, column_map: Mapping[str, str] | None = None) -> 
     names = " and ".join(found)
     many = f" in {len(inputs)} files" if len(inputs) > 1 else ""
     return Recognised("+".join(found), "+".join(containers), f"{names}, {'+'.join(containers)}{many}")
-
-
-def _first_records(document: Document, container: Container) -> Iterator[Record]:
-    return islice(records(document, container, 64 << 20), LOOK_AT)
 
 
 def _packed(document: Document, container: Container) -> str:
@@ -191,8 +188,12 @@ def read_row(known: Format, row: Row) -> list[Draft]:
     if not known.matches(row):
         if any(row.get(key, 0) in (None, "", []) for key in ("chosen", "rejected")):
             raise Reject("empty-reply", "chosen or rejected is empty")
-        raise Reject("unknown-fields", f"not {known.name} ({known.columns}); the row has {', '.join(map(str, list(row)[:20]))}")
-    return known.read(row)
+        has = ", ".join(f"{key} ({type(value).__name__})" for key, value in list(row.items())[:20])
+        raise Reject("unknown-fields", f"not {known.name} ({known.columns}); the row has {has}")
+    try:
+        return known.read(row)
+    except RecursionError:  # already quoting such a value is too much
+        raise Reject("nested-too-deeply", "lists or objects within each other, hundreds deep") from None
 
 
 def dataset_name(name: str) -> str:

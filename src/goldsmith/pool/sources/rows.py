@@ -37,7 +37,7 @@ def store_row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
 
     Raises:
         Reject: `empty-reply`, `identical-replies`, `no-user-turn`, `last-turn-not-user`, `empty-turn`, `lone-surrogate`,
-            `wrong-pair-id`.
+            `nested-too-deeply`, `wrong-pair-id`, `wrong-type`.
     """
     check(draft)
     try:
@@ -46,6 +46,8 @@ def store_row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
         raise Reject(
             "lone-surrogate", f"character {error.object[error.start]!r} is half a pair; no UTF-8 file can hold it"
         ) from None
+    except RecursionError:
+        raise Reject("nested-too-deeply", "lists or objects within each other, hundreds deep") from None
 
 
 def pair_of(draft: Draft, default_source: str, source_ref: str) -> Pair:
@@ -65,6 +67,8 @@ def check(draft: Draft) -> None:
             raise Reject("empty-reply", f"the {side} reply is {reply!r}")
         if not isinstance(reply, (str, list)):
             raise Reject("wrong-type", f"the {side} reply is {type(reply).__name__}")
+        if isinstance(reply, list) and not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in reply):
+            raise Reject("wrong-type", f"the {side} reply is a list, but not of parts with a type: {str(reply)[:80]}")
     if chosen == rejected:
         raise Reject("identical-replies", str(chosen)[:80])
     if not any(message["role"] == "user" and message["content"] and not _is_blank(message["content"]) for message in context):
@@ -113,10 +117,21 @@ def _row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
 
 def _meta_json(meta: dict[str, Any]) -> str:
     """The meta as sorted JSON; it names nothing, so the form of its floats does not matter."""
+    return fast_json(meta).decode() if (found := _by_orjson(meta)) is None else found.decode()
+
+
+def _by_orjson(value: Any) -> bytes | None:
+    """Sorted JSON; None when there is something orjson does not write: a number of more than 64 bits, a lone surrogate.
+
+    Raises:
+        RecursionError: nested more than 254 deep. Python's own encoder goes further, but what reads it again may not.
+    """
     try:
-        return orjson.dumps(meta, option=orjson.OPT_SORT_KEYS).decode()
-    except TypeError:
-        return fast_json(meta).decode()
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        if "Recursion" in str(error):
+            raise RecursionError(str(error)) from None
+        return None
 
 
 def _sort_key(content: Any) -> str:
@@ -132,11 +147,9 @@ def fast_json(value: Any) -> bytes:
     Raises:
         UnicodeEncodeError: a lone surrogate.
     """
-    if isinstance(value, str) or _is_plain(value):
-        try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        except TypeError:
-            pass
+    found = _by_orjson(value)
+    if found is not None and (isinstance(value, str) or _is_plain(value)):
+        return found
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode("utf-8")
 
 

@@ -11,11 +11,6 @@ def _matches(row: Row) -> bool:
     return isinstance(row.get("conversations"), list) and {"chosen", "rejected"} <= row.keys()
 
 
-def _turns(value: Any) -> list[Row]:
-    by_from = bool(value) and isinstance(value, list) and isinstance(value[0], dict) and "from" in value[0]
-    return messages(value, "from", "value") if by_from else messages(value)
-
-
 def _reply(value: Any) -> Any:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -25,7 +20,7 @@ def _reply(value: Any) -> Any:
 
 
 def _read(row: Row) -> list[Draft]:
-    context = _turns(row["conversations"])
+    context = messages(row["conversations"])
     if isinstance(row.get("system"), str) and row["system"] and (not context or context[0]["role"] != "system"):
         context.insert(0, {"role": "system", "content": row["system"]})
     origin = label_origin(row.get("label_origin", row.get("label_source")))

@@ -13,11 +13,13 @@ from goldsmith.pool.sources.draft import (
     label_origin,
     leftovers,
     messages,
+    name_or_none,
     number,
     prompt_of,
     user,
 )
 
+_MAY_BE_PROMPT = ("instruction", "question", "query", "input", "context", "history", "conversation", "conversations", "text")
 _USED = ("prompt", "chosen", "rejected", "label_origin", "label_source", "source", "strength", "margin", "messages")
 
 
@@ -26,11 +28,10 @@ def _fields(row: Row) -> dict[str, Any]:
     better, worse = number(row.get("score_chosen")), number(row.get("score_rejected"))
     if strength is None and better is not None and worse is not None:
         strength = better - worse
-    source = row.get("source")
     return {
         "strength": strength,
         "label_origin": label_origin(row.get("label_origin", row.get("label_source"))),
-        "source": source if isinstance(source, str) and source else None,
+        "source": name_or_none(row.get("source")),
         "meta": leftovers(row, _USED),
     }
 
@@ -51,7 +52,8 @@ def _explicit(row: Row) -> list[Draft]:
 
 def _last_reply(value: Any, context: list[Row]) -> Any:
     """The reply's content: text, one assistant message, or a conversation that repeats the context before it."""
-    if not isinstance(value, list) or not value or "role" not in value[0]:
+    is_turns = isinstance(value, list) and bool(value) and isinstance(value[0], dict) and bool({"role", "from"} & value[0].keys())
+    if not is_turns:
         return content_of(value)
     turns = messages(value)
     if turns[-1]["role"] != "assistant":
@@ -63,7 +65,10 @@ def _last_reply(value: Any, context: list[Row]) -> Any:
 
 def _implicit_matches(row: Row) -> bool:
     values = [row.get("chosen"), row.get("rejected")]
-    return "prompt" not in row and all(value is not None and _is_reply(value) for value in values)
+    if "prompt" in row or not all(value is not None and _is_reply(value) for value in values):
+        return False
+    # Beside a column that may be the prompt, what two texts begin with alike is not it.
+    return not (isinstance(values[0], str) and any(row.get(name) for name in _MAY_BE_PROMPT))
 
 
 def _implicit(row: Row) -> list[Draft]:

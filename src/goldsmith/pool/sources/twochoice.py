@@ -59,8 +59,10 @@ def _pandalm_matches(row: Row) -> bool:
 def _pandalm(row: Row) -> list[Draft]:
     """Three annotators vote 0 (tie), 1 or 2; without a majority the pair counts as a tie."""
     votes = [row.get(f"annotator{number_}") for number_ in (1, 2, 3)]
-    verdict, agreeing = Counter(votes).most_common(1)[0]
-    choice = _CHOICES.get(verdict, 0) if agreeing >= 2 else 0
+    if not all(isinstance(vote, (str, int)) and vote in _CHOICES for vote in votes):
+        raise Reject("unknown-label", f"annotators {votes!r}")
+    verdict, agreeing = Counter(_CHOICES[vote] for vote in votes).most_common(1)[0]
+    choice = verdict if agreeing >= 2 else 0
     task_input = row.get("input")
     text = f"{row['instruction']}\n\n{task_input}" if task_input else row["instruction"]
     meta = {**leftovers(row, ("instruction", "input", "response1", "response2")), "votes": votes}
@@ -75,14 +77,33 @@ def _ppe_matches(row: Row) -> bool:
 def _ppe(row: Row) -> list[Draft]:
     """Each sampled pair of one right and one wrong answer; indices count from 0, columns from 1."""
     context, meta, drafts = prompt_of(row["prompt"]), {"question_id": row.get("question_id")}, []
-    for one, other in row["sampled_conflict_pairs"]:
-        scores = [number(float(row["scores"][place])) for place in (one, other)]
-        choice = 0 if scores[0] == scores[1] else (1 if scores[0] > scores[1] else 2)  # type: ignore[operator]
+    for one, other in _sampled(row):
+        better, worse = row["scores"][one], row["scores"][other]
+        choice = 0 if better == worse else (1 if better > worse else 2)
         fields = {"label_origin": "rule", "source": "ppe-correctness", "meta": meta, "part": f"{one}-{other}"}
         drafts.append(from_choice(context, row[f"response_{one + 1}"], row[f"response_{other + 1}"], choice, **fields))
-    if not drafts:
-        raise Reject("too-few-replies", "sampled_conflict_pairs is empty")
     return drafts
+
+
+def _sampled(row: Row) -> list[tuple[int, int]]:
+    """The places of the sampled replies, each with a score and a column.
+
+    Raises:
+        Reject: `too-few-replies`, `score-missing`, `wrong-type`.
+    """
+    scores, sampled = row["scores"], row["sampled_conflict_pairs"]
+    if not isinstance(scores, list) or any(number(value) is None and not isinstance(value, bool) for value in scores):
+        raise Reject("score-missing", f"scores {str(scores)[:80]}")
+    if not isinstance(sampled, list) or not sampled:
+        raise Reject("too-few-replies", f"sampled_conflict_pairs is {str(sampled)[:80]}")
+    for pair in sampled:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(_has_reply(row, place) for place in pair):
+            raise Reject("wrong-type", f"sampled_conflict_pairs holds {str(pair)[:80]}, not the places of two replies")
+    return sampled
+
+
+def _has_reply(row: Row, place: Any) -> bool:
+    return type(place) is int and 0 <= place < len(row["scores"]) and f"response_{place + 1}" in row
 
 
 PANDALM = Format("pandalm", "instruction, input, response1, response2, annotator1..3", _pandalm_matches, _pandalm)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -81,6 +82,59 @@ def test_archives_are_read_in_place_and_nothing_is_unpacked_outside(tmp_path: Pa
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["inner", "set.tar.gz"]
 
 
+def test_packed_members_of_an_archive_are_unpacked(tmp_path: Path) -> None:
+    members = {"a.jsonl.gz": gzip.compress(JSONL), "b.jsonl.zst": zstandard.compress(JSONL)}
+    assert contexts(archive(tmp_path / "set.tar.gz", members)) == EXPECTED * 2
+
+
+def test_a_zst_file_cut_anywhere_is_an_error_and_never_a_shorter_file(tmp_path: Path) -> None:
+    frame = zstandard.ZstdCompressor(write_checksum=True).compress(JSONL)
+    skippable = (0x184D2A53).to_bytes(4, "little") + (5).to_bytes(4, "little") + b"notes"
+    whole = tmp_path / "a.jsonl.zst"
+    whole.write_bytes(frame + skippable + frame)
+    assert contexts(whole) == EXPECTED * 2
+    for size in [*range(5, len(frame)), *range(len(frame) + len(skippable) + 1, 2 * len(frame) + len(skippable))]:
+        whole.write_bytes((frame + skippable + frame)[:size])
+        with pytest.raises(DataError, match="broken or cut short"):
+            list(read_pairs(whole))
+
+
+def test_parquet_columns_of_any_type_are_no_obstacle(tmp_path: Path) -> None:
+    asked = [row["prompt"] for row in ROWS]
+    columns = {
+        "prompt": pa.array(asked).dictionary_encode(),
+        "chosen": pa.array([b"yes"] * 3, pa.binary()),
+        "rejected": pa.array(["no"] * 3, pa.large_string()),
+        "at": pa.array([1, -(2**62), 3], pa.timestamp("ns")),
+        "day": pa.array([2**30, 1, 2], pa.date32()),
+        "amount": pa.array([1, 2, 3], pa.decimal128(9, 2)),
+        "tags": pa.array([[("a", 1)], [], None], pa.map_(pa.string(), pa.int64())),
+        "raw": pa.array([b"\xff", None, b""], pa.binary()),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert contexts(tmp_path / "a.parquet") == EXPECTED
+
+
+def test_a_parquet_text_that_is_not_utf8_is_a_reject_of_its_row(tmp_path: Path) -> None:
+    replies = pa.array([b"yes", b"caf\xe9", b"yes"], pa.binary())
+    broken = pa.Array.from_buffers(pa.string(), 3, replies.buffers())
+    columns = {"prompt": [row["prompt"] for row in ROWS], "chosen": broken, "rejected": ["no"] * 3}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    first, rejected, third = read_pairs(tmp_path / "a.parquet")
+    assert (isinstance(first, Pair), isinstance(third, Pair)) == (True, True)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.line, rejected.reason) == (2, "wrong-utf8")
+    assert "0xe9 at position 3" in rejected.detail
+
+
+def test_a_longer_line_is_read_once_it_is_allowed(tmp_path: Path) -> None:
+    long = tmp_path / "a.jsonl"
+    long.write_text(json.dumps({**ROWS[0], "chosen": "y" * (2 << 20)}))
+    with pytest.raises(DataError, match=r"raise pool\.max_line_mb"):
+        recognise(long, max_line_mb=1)
+    assert recognise(long, max_line_mb=3).format == "trl-explicit"
+
+
 def test_a_folder_is_read_file_by_file_and_other_files_are_rejects(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     (folder / "deep").mkdir(parents=True)
@@ -120,6 +174,25 @@ def test_broken_files_are_one_clear_error(tmp_path: Path, name: str, data: bytes
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=message):
         list(read_pairs(tmp_path / name))
+
+
+@pytest.mark.parametrize(("start", "kind"), [(b"PK\x03\x04", "zip"), (b"BZh9", "bzip2"), (b"\xfd7zXZ\x00", "xz")])
+def test_other_packings_are_refused_by_name(tmp_path: Path, start: bytes, kind: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(start + JSONL)
+    with pytest.raises(DataError, match=f"a {kind} file, which is not read; unpack it"):
+        recognise(tmp_path / "a.jsonl")
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(DataError, match="cannot be read twice"):
+        recognise(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize("reference", ["hf:", "hf:/x", "hf:a/b/c", "hf:a b"])
+def test_a_hub_id_that_is_none_is_refused_before_the_hub_is_asked(reference: str) -> None:
+    with pytest.raises(DataError, match="no dataset's id; write hf:org/name"):
+        recognise(reference)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

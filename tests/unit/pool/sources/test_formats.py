@@ -263,12 +263,63 @@ def test_mapped_columns(tmp_path: Path) -> None:
 
 def test_a_wrong_map_names_the_remedy(tmp_path: Path) -> None:
     path = write(tmp_path / "set.jsonl", {"q": "Pick one.", "good": "yes"})
-    with pytest.raises(UserError, match="rejected is not mapped"):
+    with pytest.raises(DataError, match="chosen=good, rejected=rejected"):
         recognise(path, {"chosen": "good"})
+    with pytest.raises(UserError, match="both read from 'good'"):
+        recognise(path, {"chosen": "good", "rejected": "good"})
     with pytest.raises(UserError, match="unknown field"):
         recognise(path, {"chosen": "good", "rejected": "good", "answer": "good"})
     with pytest.raises(DataError, match="rows have the keys: q, good"):
         recognise(path, {"chosen": "better", "rejected": "worse"})
+
+
+def test_what_is_not_mapped_is_read_from_the_column_of_its_own_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "set.jsonl", {"prompt": "Pick one.", "best": "yes", "rejected": "no", "source": "poll"})
+    (pair,) = read_pairs(path, {"chosen": "best"})
+    assert isinstance(pair, Pair)
+    assert (*told(pair), pair.source) == (ASK, "yes", "no", False, "poll")
+
+
+def test_replies_beside_a_prompt_of_another_name(tmp_path: Path) -> None:
+    asked = {"instruction": "Translate.", "input": "Haus", "system": "Be brief.", "history": [["Hello", "Hi"]]}
+    (pair,) = read(tmp_path, {**asked, "chosen": "a house", "rejected": "a horse"})
+    assert isinstance(pair, Pair)
+    assert [(message["role"], message["content"]) for message in pair.messages] == [
+        ("system", "Be brief."),
+        ("user", "Hello"),
+        ("assistant", "Hi"),
+        ("user", "Translate.\nHaus"),
+    ]
+    # What the two replies begin with alike ("a ") is no prompt while there is a question.
+    (pair,) = read(tmp_path, {"question": "Which?", "chosen": "a house", "rejected": "a horse"})
+    assert isinstance(pair, Pair)
+    assert told(pair) == ([{"role": "user", "content": "Which?"}], "a house", "a horse", False)
+    with pytest.raises(DataError, match="unknown format"):
+        read(tmp_path, {"context": "Which?", "chosen": "a house", "rejected": "a horse"})
+
+
+def test_turns_by_from_and_value_are_turns_everywhere(tmp_path: Path) -> None:
+    asked = {"from": "human", "value": "Pick one."}
+    row = {side: [asked, {"from": "gpt", "value": reply}] for side, reply in (("chosen", "yes"), ("rejected", "no"))}
+    assert told(one(tmp_path, row, "trl-implicit")) == (ASK, "yes", "no", False)
+
+
+def test_a_turn_that_calls_tools_is_refused_by_name_and_one_without_content_is_empty(tmp_path: Path) -> None:
+    def row(turn: dict[str, Any]) -> dict[str, Any]:
+        return {"prompt": [*ASK, {"role": "assistant", **turn}, *ASK], "chosen": "yes", "rejected": "no"}
+
+    empty, calling = read(tmp_path, row({"content": None}), row({"content": None, "tool_calls": [{"id": "1"}]}))
+    assert isinstance(empty, Pair)
+    assert empty.messages[1]["content"] == ""
+    assert isinstance(calling, Rejected)
+    assert calling.reason == "tool-calls"
+
+
+def test_hh_transcripts_with_line_ends_of_windows(tmp_path: Path) -> None:
+    row = {
+        side: f"\r\n\r\nHuman: Pick one.\r\n\r\nAssistant: {reply}\r\n" for side, reply in (("chosen", "yes"), ("rejected", "no"))
+    }
+    assert told(one(tmp_path, row, "hh-transcripts")) == (ASK, "yes", "no", False)
 
 
 def test_an_unknown_format_names_keys_formats_and_the_map(tmp_path: Path) -> None:
