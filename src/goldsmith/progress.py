@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, Self
 
 
 class Progress:
-    """Progress that is shown nowhere; the base of the one that people see."""
+    """Progress that is shown nowhere; the base of the one that people see. Leaving its `with` block ends the stage."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        # A bar that is left running hides the cursor of the terminal for good.
+        self.done()
 
     def stage(self, number: int, total: int, title: str) -> None:
         """A stage begins."""
@@ -35,8 +42,8 @@ class ConsoleProgress(Progress):
         self._bar: Any = None
         self._task: Any = None
         self._title = ""
-        self._begun = self._last_line = 0.0
-        self._rate = Rate()
+        self._begun = self._last_line = time.monotonic()
+        self._rate = Rate(self._begun)
 
     def stage(self, number: int, total: int, title: str) -> None:
         """See `Progress.stage`."""

@@ -60,14 +60,16 @@ class Pair(Record):
             rejected: the other reply.
             tie: neither is preferred.
             fields: the remaining fields of `Pair`.
+
+        Raises:
+            TypeError: `fields` names again what follows from the context and the replies.
         """
         chosen_is_first = _sort_key(chosen) < _sort_key(rejected)
         first, second = (chosen, rejected) if chosen_is_first else (rejected, chosen)
-        label = "tie" if tie else ("first" if chosen_is_first else "second")
+        label: Label = "tie" if tie else ("first" if chosen_is_first else "second")
         name = pair_id(context, chosen, rejected)
-        return cls.model_validate(
-            {"pair_id": name, "context": context, "first": first, "second": second, "label": label, **fields}
-        )
+        turns = [Message.model_validate(turn) for turn in context]
+        return cls(pair_id=name, context=turns, first=first, second=second, label=label, **fields)
 
     @property
     def messages(self) -> list[dict[str, Any]]:

@@ -21,6 +21,11 @@ def test_flipping_never_changes_the_id_and_keeps_the_preference() -> None:
     assert (other.first, other.label, other.chosen) == ("a", "first", "a")
 
 
+def test_what_follows_from_the_replies_cannot_be_given_too() -> None:
+    with pytest.raises(TypeError, match="label"):
+        Pair.from_replies(CONTEXT, "b", "a", label="first")
+
+
 def test_first_is_smaller_by_code_point_not_by_locale() -> None:
     pair = Pair.from_replies(CONTEXT, "é", "z")
     assert (pair.first, pair.second) == ("z", "é")

@@ -48,5 +48,13 @@ def test_a_room_imports_only_its_own_level_and_below(path: Path) -> None:
     assert above == []
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_is_read_or_written_by_a_format_that_can_run_code(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert not imported & {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+
+
 def test_every_room_has_a_level() -> None:
     assert {_room(path) for path in FILES} <= LEVEL.keys()

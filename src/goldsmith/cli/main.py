@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import sys
 import tempfile
 import traceback
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from goldsmith.errors import GoldsmithError
+from goldsmith.cli.output import emit_failure, stdout_for_json
+from goldsmith.errors import GoldsmithError, WaitingForHumans
 from goldsmith.version import code_version
 
 VERBS = {
@@ -29,6 +32,7 @@ VERBS = {
     "models": "Install the embedded models; convert and calibrate reward models.",
 }
 INTERRUPTED = 130
+STDOUT = 1
 
 
 class LazyGroup(click.Group):
@@ -41,7 +45,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb's command, or None when there is none of that name."""
         if cmd_name not in VERBS:
-            return None
+            close = difflib.get_close_matches(cmd_name, VERBS, n=1)
+            hint = f"Did you mean '{close[0]}'?" if close else f"There are {', '.join(VERBS)}."
+            raise click.UsageError(f"No such command '{cmd_name}'. {hint}", ctx)
         command = import_module(f"goldsmith.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
@@ -65,39 +71,62 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0 done, 1 user error, 2 usage, 3 partial, 4 waiting for people, 130 interrupted."""
-    try:
-        outcome = goldsmith.main(arguments, prog_name="goldsmith", standalone_mode=False)
-        return outcome if isinstance(outcome, int) else 0
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
+    as_json = "--json" in arguments
+    with ExitStack() as stack:
+        if as_json:
+            stack.enter_context(stdout_for_json())
+        try:
+            outcome = goldsmith.main(arguments, prog_name="goldsmith", standalone_mode=False)
+            return outcome if isinstance(outcome, int) else 0
+        except click.exceptions.Exit as stop:
+            return stop.exit_code
+        except (BrokenPipeError, SystemExit):  # click turns the one into the other
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+            return 0
+        except (Exception, KeyboardInterrupt) as error:  # the last boundary: whatever happened ends in a message and a code
+            return _failed(error, as_json)
+
+
+def _failed(error: BaseException, as_json: bool) -> int:
+    """Say what went wrong, on stderr and, with `--json`, as JSON; returns the exit code."""
+    kind, name, message, exit_code = "error", type(error).__name__, str(error), 1
+    if isinstance(error, click.ClickException):
         error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
-        return INTERRUPTED
-    except GoldsmithError as error:
-        prefix = "waiting" if error.exit_code == 4 else "error"
-        print(f"{prefix}: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # the last boundary: a bug must end in a message, with the trace in a file
-        return _unexpected(error)
+        name, message, exit_code = "UsageError", error.format_message(), error.exit_code
+    elif isinstance(error, (click.Abort, KeyboardInterrupt)):
+        name, exit_code = "Interrupted", INTERRUPTED
+        message = "interrupted; what was finished is kept, and the same command goes on from there"
+        print(message, file=sys.stderr)
+    elif isinstance(error, WaitingForHumans):
+        kind, exit_code = "waiting", error.exit_code
+        print(f"waiting: {message}", file=sys.stderr)
+    else:
+        exit_code = error.exit_code if isinstance(error, GoldsmithError) else 1
+        message = message if isinstance(error, GoldsmithError) else _unexpected(error)
+        print(f"error: {message}", file=sys.stderr)
+    if as_json:
+        emit_failure(kind, name, message, exit_code)
+    return exit_code
 
 
-def _unexpected(error: Exception) -> int:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        print(
-            f"error: no space left on the disk ({error.filename or 'while writing'}); free some and run the same command again",
-            file=sys.stderr,
+def _unexpected(error: BaseException) -> str:
+    """What to say of an error that nobody expected: the system's refusals are named, a bug's trace goes to a file."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left on the disk ({error.filename or 'while writing'}); free some and run the same command again"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}; check the path and its permissions, then run the same command again"
+    if isinstance(error, MemoryError):
+        return (
+            "not enough memory; close other programs, or set engine.workers = 1 in goldsmith.toml, and run the same command again"
         )
-        return 1
-    with tempfile.NamedTemporaryFile("w", prefix="goldsmith-error-", suffix=".txt", delete=False, encoding="utf-8") as trace:
-        traceback.print_exc(file=trace)
-    print(
-        f"error: a bug in Goldsmith: {type(error).__name__}: {error}\n  the trace is in {Path(trace.name)}; please report it",
-        file=sys.stderr,
-    )
-    return 1
+    return f"a bug in Goldsmith: {type(error).__name__}: {error}\n  {_traced(error)}; please report it"
+
+
+def _traced(error: BaseException) -> str:
+    """Write the trace to a file and say where; a full disk is no reason to fail again."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="goldsmith-error-", suffix=".txt", delete=False, encoding="utf-8") as trace:
+            traceback.print_exception(error, file=trace)
+    except OSError as refusal:
+        return f"the trace could not be written ({refusal.strerror})"
+    return f"the trace is in {Path(trace.name)}"

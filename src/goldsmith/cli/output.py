@@ -1,14 +1,20 @@
-"""How verbs print: JSON to stdout with `--json`, text for people otherwise."""
+"""How verbs print: with `--json` one JSON value on stdout, whatever happens, and everything else on stderr."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeVar
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_reserved: ContextVar[TextIO | None] = ContextVar("reserved", default=None)
+"""The stream that is kept for JSON alone, while a verb runs with `--json`."""
 
 
 def json_option(function: F) -> F:
@@ -25,7 +31,34 @@ def workspace_option(function: F) -> F:
 
 def emit(result: Any, text: str, as_json: bool) -> None:
     """Print `result` as JSON, or `text`."""
-    click.echo(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else text)
+    shown = json.dumps(_finite(result), ensure_ascii=False, indent=1, default=str) if as_json else text
+    # A file's name need not be UTF-8; what is printed must be.
+    click.echo(shown.encode("utf-8", "backslashreplace").decode("utf-8"), file=_reserved.get())
+
+
+def emit_failure(kind: str, name: str, message: str, exit_code: int) -> None:
+    """Print why there is no result: always `{kind: {"type", "message", "exit_code"}}`, where kind is `error` or `waiting`."""
+    emit({kind: {"type": name, "message": message, "exit_code": exit_code}}, "", as_json=True)
+
+
+@contextmanager
+def stdout_for_json() -> Iterator[None]:
+    """Keep stdout for `emit`: whatever a library prints meanwhile goes to stderr."""
+    token = _reserved.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _reserved.reset(token)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for what JSON has no number for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def table(rows: list[tuple[str, ...]], head: tuple[str, ...] | None = None) -> str:

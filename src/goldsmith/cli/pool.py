@@ -30,16 +30,20 @@ def add(inputs: tuple[str, ...], column_map: tuple[str, ...], workspace: str, as
     from goldsmith.store import Workspace
 
     place = Workspace(workspace)
-    progress = ConsoleProgress()
-    with place.locked():
+    with ConsoleProgress() as progress:
         result = add_to_pool(place, list(inputs), column_map=_parsed(column_map), progress=progress)
-    progress.done()
     lines: list[tuple[str, ...]] = []
+    notes = []
     for item in result.inputs:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(item.rejected.items()))
         told = f"{item.kept:,} pairs kept of {item.total:,}" + (f"; rejected: {reasons}" if reasons else "")
         lines.append((f"{item.input}", f"{item.format}: {'already in the pool, nothing added' if item.already_added else told}"))
-    emit(result.model_dump(mode="json"), table(lines), as_json)
+        if item.earlier_version is not None:
+            notes.append(
+                f"{item.input}: was added before with other content, and those pairs stay in the pool; "
+                f"to take them out, remove {place.root / 'tables' / item.earlier_version}"
+            )
+    emit(result.model_dump(mode="json"), "\n".join([table(lines), *notes]), as_json)
 
 
 def _parsed(column_map: tuple[str, ...]) -> dict[str, str]:

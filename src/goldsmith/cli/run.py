@@ -17,6 +17,7 @@ def command(restart: bool, workspace: str, as_json: bool) -> None:
     from goldsmith.progress import ConsoleProgress
     from goldsmith.store import Workspace
 
-    result = run(Workspace(workspace), restart=restart, progress=ConsoleProgress())
+    with ConsoleProgress() as progress:
+        result = run(Workspace(workspace), restart=restart, progress=progress)
     did = f"{len(result.steps_run)} stages ran" if result.steps_run else "everything was up to date"
     emit(result.model_dump(mode="json"), f"run {result.run}: done, {did}\nreport: {result.report}", as_json)

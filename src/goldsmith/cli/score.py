@@ -40,17 +40,16 @@ def command(
     from goldsmith.progress import ConsoleProgress
     from goldsmith.reward.score import score_file
 
-    progress = ConsoleProgress()
-    result = score_file(
-        model,
-        file,
-        out,
-        max_length=max_length,
-        pooling=pooling,
-        truncation_side=truncation_side,
-        progress=lambda done, total: progress.update(done, total, "rows"),
-    )
-    progress.done()
+    with ConsoleProgress() as progress:
+        result = score_file(
+            model,
+            file,
+            out,
+            max_length=max_length,
+            pooling=pooling,
+            truncation_side=truncation_side,
+            progress=lambda done, total: progress.update(done, total, "rows"),
+        )
     emit(result, _told(result), as_json)
     return PARTIAL if result["failed"] or result["replies_failed"] else 0
 

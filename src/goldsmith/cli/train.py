@@ -28,9 +28,8 @@ def command(pairs: Path, base: str, out: Path, overrides: tuple[str, ...], as_js
     from goldsmith.train import train_file
 
     config = load_config(overrides=overrides)
-    progress = ConsoleProgress()
-    result = train_file(pairs, base, out, config, progress=progress.update)
-    progress.done()
+    with ConsoleProgress() as progress:
+        result = train_file(pairs, base, out, config, progress=progress.update)
     emit(
         {"model": str(result.path), "metrics": result.metrics},
         f"{result.path}: trained\n  next: goldsmith score {result.path} FILE -o scored.jsonl",

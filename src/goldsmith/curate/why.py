@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import BaseModel
 
+from goldsmith.curate.sentences import describe
 from goldsmith.errors import UserError
 from goldsmith.gold.votes import VoteStore
 from goldsmith.store import Table, Workspace
@@ -44,19 +44,19 @@ def why(workspace: Workspace, pair_id: str) -> Life:
     for table in sorted(workspace.tables(), key=_flow_order):
         for row in _rows_of(table, name):
             stage = _stage(table.name)
-            events.append(Event(stage=stage, text=_describe(table.name, row), record=row))
+            events.append(Event(stage=stage, text=describe(stage, table.name, row), record=row))
     was_asked = any(event.stage in ("gold", "not gold") for event in events)
     events += _votes(workspace, name, was_asked)
     return Life(pair_id=name, events=sorted(events, key=lambda event: _place(event.stage)))
 
 
 FLOW = [
-    "source", "dropped", "contradiction", "noise", "evaluation", "attributes", "seed", "vote", "retrieved", "silver",
+    "source", "dropped", "contradiction", "noise", "near", "evaluation", "attributes", "seed", "vote", "retrieved", "silver",
     "verdict", "judgement", "gold", "not gold", "margin", "score", "decision", "curated", "measured",
 ]  # fmt: skip
 PREFIXES = {
     "pool_dropped": "dropped", "pool": "source", "recorded_pairs": "source", "source": "source", "rejects": "dropped", "contradictions": "contradiction",
-    "flipped_on_purpose": "noise", "eval_pairs": "evaluation", "attributes": "attributes", "seed": "seed", "gold_margins": "margin",
+    "flipped_on_purpose": "noise", "near_duplicates": "near", "eval_pairs": "evaluation", "attributes": "attributes", "seed": "seed", "gold_margins": "margin",
     "gold_dropped_": "", "gold_dropped": "not gold", "gold_": "", "gold": "gold", "retrieved": "retrieved", "silver": "silver", "verdicts": "verdict",
     "judgements": "judgement", "scores": "score", "decisions": "decision", "curated": "curated", "evaluation": "measured",
 }  # fmt: skip
@@ -125,52 +125,3 @@ def _votes(workspace: Workspace, pair_id: str, was_asked: bool) -> list[Event]:
         )
         for vote in votes
     ]
-
-
-def _describe(table: str, row: dict[str, Any]) -> str:
-    stage = _stage(table)
-    if stage == "source":
-        return f"{row['source']} {row['source_ref']}: label {row['label']} ({row['label_origin']}); prompt {_short(_last_turn(row['context']))}"
-    if stage == "dropped":
-        return f"{row['reason']}" + (f": {row['detail']}" if row.get("detail") else "")
-    if stage == "contradiction":
-        return f"{row['source']} {row['source_ref']} says {row['label']}, and another row says the opposite"
-    if stage == "noise":
-        return "label reversed on purpose for this experiment"
-    if stage == "evaluation":
-        return f"set {row['set']}, label {row['label']}"
-    if stage == "attributes":
-        return f"{row['task']}, {row['objectivity']}, controversiality {row['controversiality']}; wants {row['desired'] or 'unknown'}; guideline: {row['guideline'] or 'none'}"
-    if stage == "seed":
-        return "selected" + (", to people" if row["to_humans"] else ", to silver")
-    if stage == "retrieved":
-        asked = json.loads(row["gold_ids"])
-        return f"{table}: priority {row['priority']:.3f}, asked for by {len(asked)} gold pairs" + (
-            ", to people" if row["to_humans"] else ""
-        )
-    if stage == "silver":
-        return f"{table}: label {row['label']} ({row['label_origin']}), {row['origin']}"
-    if stage == "gold":
-        return f"label {row['label']}, {row['how']}, part {row['split']}, batch {row['batch']}"
-    if stage == "margin":
-        return f"{table}: p of the human label {row['p']:.3f}"
-    if stage == "score":
-        fold = "whole model" if row["fold"] is None else f"fold {row['fold']} held out"
-        return f"{table}: first {row['first']:.3f}, second {row['second']:.3f} ({fold})"
-    if stage == "decision":
-        return f"{row['action']} by {row['rule']}: {row['label_before']} -> {row['label_after']}; {row['reason']}"
-    if stage == "curated":
-        return f"in the curated set with label {row['label']} ({row['label_origin']})"
-    if stage == "measured":
-        return f"{row['set']}, {row['model']}: margin {row['margin']:.3f}, {'right' if row['correct'] else 'wrong'}"
-    return ", ".join(f"{name} {value}" for name, value in row.items() if name != "pair_id" and value is not None)
-
-
-def _last_turn(context: str) -> str:
-    content = json.loads(context)[-1]["content"]
-    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-
-
-def _short(text: str, limit: int = 70) -> str:
-    flat = " ".join(text.split())
-    return repr(flat if len(flat) <= limit else flat[: limit - 1] + "…")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import uuid
 from collections import Counter, defaultdict
@@ -20,10 +19,11 @@ from goldsmith.benchdata.prompts import BenchmarkPrompt
 from goldsmith.errors import UserError
 from goldsmith.pool.decontaminate import BenchmarkIndex
 from goldsmith.pool.dedup import CONTRADICTION, find_copies, part_name
+from goldsmith.pool.index_files import write_index
 from goldsmith.pool.limit import OVER_LIMIT, apply_limit
 from goldsmith.pool.near import NEAR_SCHEMA, find_near
 from goldsmith.pool.parts import RAW_PREFIX, ensure_part
-from goldsmith.pool.sift import SCHEMAS, sift_chunk
+from goldsmith.pool.sift import EXCLUDED, INDEX, SCHEMAS, sift_chunk
 from goldsmith.progress import Progress
 from goldsmith.store import Counts, Table, Workspace
 from goldsmith.store.atomic import TEMPORARY
@@ -107,7 +107,8 @@ def build_pool(
 
 
 def _write_inputs(work: Path, index: BenchmarkIndex, excluded: Mapping[str, str]) -> None:
-    (work / "index.pickle").write_bytes(pickle.dumps((index, dict(excluded)), protocol=pickle.HIGHEST_PROTOCOL))
+    write_index(index, work / INDEX)
+    (work / EXCLUDED).write_text(json.dumps(dict(excluded)), encoding="ascii")
 
 
 def _chunks(
@@ -118,7 +119,7 @@ def _chunks(
     for (part, row), verdict in verdicts.items():
         by_part[part][row] = verdict
     shared = {
-        "index": str(work / "index.pickle"),
+        "work": str(work),
         "folders": folders,
         "seed": workspace.seed,
         "flip_share": workspace.config.pool.flip_share,

@@ -28,7 +28,7 @@ Hits = dict[int, tuple[str, str]]
 
 @dataclass(slots=True)
 class BenchmarkIndex:
-    """The 13-grams and short prompts of a collection of benchmark prompts; about 13 bytes a gram, and picklable for workers."""
+    """The 13-grams and short prompts of a collection of benchmark prompts; about 13 bytes a gram."""
 
     set_names: list[str] = field(default_factory=list)
     short: dict[bytes, int] = field(default_factory=dict)

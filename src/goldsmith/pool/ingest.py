@@ -51,6 +51,8 @@ class InputResult(BaseModel):
     kept: int
     rejected: dict[str, int]
     already_added: bool = False
+    earlier_version: str | None = None
+    """The table of what was added before under the same name, from other bytes or by another map; its pairs stay in the pool."""
 
 
 class AddResult(BaseModel):
@@ -82,8 +84,10 @@ def add(
 
     Raises:
         DataError: an input is absent, empty, broken, or of no known format. Inputs before it stay added.
+        StoreError: another process uses the workspace.
     """
-    return AddResult(inputs=[_add_one(workspace, str(name), dict(column_map or {}), progress) for name in inputs])
+    with workspace.locked():
+        return AddResult(inputs=[_add_one(workspace, str(name), dict(column_map or {}), progress) for name in inputs])
 
 
 def _add_one(workspace: Workspace, name: str, column_map: dict[str, str], progress: Progress | None) -> InputResult:
@@ -91,7 +95,7 @@ def _add_one(workspace: Workspace, name: str, column_map: dict[str, str], progre
     table = workspace.table(f"{RAW_PREFIX}{digest[:16]}")
     if table.exists:
         known = InputResult.model_validate(table.manifest.extra["result"])
-        return known.model_copy(update={"input": name, "already_added": True})
+        return known.model_copy(update={"input": _clean(name), "already_added": True})
     max_line_mb = workspace.config.pool.max_line_mb
     found = recognise(name, column_map or None, max_line_mb)
     with ExitStack() as stack:
@@ -113,7 +117,15 @@ def _add_one(workspace: Workspace, name: str, column_map: dict[str, str], progre
             done += result["size"]
             if progress is not None:
                 progress.update(done, total, "bytes")
-        return _finish(name, digest, found, raw, rejects, kept, rejected)
+        added = _finish(name, digest, found, raw, rejects, kept, rejected)
+    return added.model_copy(update={"earlier_version": _earlier(workspace, table.name, added.input)})
+
+
+def _earlier(workspace: Workspace, newest: str, name: str) -> str | None:
+    """The last table but the newest that was added under a name; None when there is none."""
+    raw = [table for table in workspace.tables() if table.name.startswith(RAW_PREFIX) and table.name != newest]
+    same = [table.manifest for table in raw if table.manifest.extra["result"]["input"] == name]
+    return max(same, key=lambda manifest: manifest.created).table if same else None
 
 
 def _finish(name: str, digest: str, found: Recognised, raw: Any, rejects: Any, kept: int, rejected: Counter[str]) -> InputResult:
@@ -121,7 +133,7 @@ def _finish(name: str, digest: str, found: Recognised, raw: Any, rejects: Any, k
         worst = ", ".join(f"{reason} ({count})" for reason, count in rejected.most_common(3))
         raise DataError(f"{name}: recognised as {found.detail}, but not one row is a pair: {worst}; nothing was added")
     result = InputResult(
-        input=name,
+        input=_clean(name),
         format=found.format,
         container=found.container,
         detail=found.detail,
@@ -132,7 +144,7 @@ def _finish(name: str, digest: str, found: Recognised, raw: Any, rejects: Any, k
     )
     raw.counts = Counts(total=result.total, kept=kept, failed=result.rejected)
     raw.extra = {"result": result.model_dump()}
-    rejects.extra = {"input": name}
+    rejects.extra = {"input": _clean(name)}
     ensure_part(rejects, REJECTS_SCHEMA)
     return result
 
@@ -200,4 +212,5 @@ def _write_rejects(part: PartWriter, rejected: list[Rejected]) -> None:
 
 
 def _clean(detail: str) -> str:
+    """A text, or a file's name, as UTF-8 can hold it."""
     return detail.encode("utf-8", "backslashreplace").decode("utf-8")

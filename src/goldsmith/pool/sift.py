@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from goldsmith.benchdata.prompts import text_of_content
 from goldsmith.identity import unit_interval
 from goldsmith.pool.decontaminate import BenchmarkIndex
 from goldsmith.pool.dedup import CONTRADICTION
+from goldsmith.pool.index_files import read_index
 from goldsmith.pool.near import NEAR_SCHEMA, SIGNATURE_SCHEMA, signature_batch
 from goldsmith.pool.parts import PartWriter
 from goldsmith.pool.words import WordTable, words
@@ -35,6 +35,8 @@ SCHEMAS = {
     "near_duplicates": NEAR_SCHEMA,
 }
 BATCH_ROWS = 2048
+INDEX, EXCLUDED = "index", "excluded.json"
+"""What every chunk is held against, in the folder of the build's own files."""
 _OPPOSITE = {"first": "second", "second": "first", "tie": "tie"}
 
 Verdicts = dict[int, tuple[str, str]]
@@ -42,16 +44,15 @@ Verdicts = dict[int, tuple[str, str]]
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: str) -> tuple[BenchmarkIndex, dict[str, str]]:
-    """The index and the excluded contexts, once per worker; the file is our own, written a moment ago."""
-    with open(path, "rb") as stream:
-        loaded: tuple[BenchmarkIndex, dict[str, str]] = pickle.load(stream)
-    return loaded
+def _loaded(work: str) -> tuple[BenchmarkIndex, dict[str, str]]:
+    """The index and the excluded contexts, once per worker."""
+    excluded: dict[str, str] = json.loads((Path(work) / EXCLUDED).read_text(encoding="ascii"))
+    return read_index(Path(work) / INDEX), excluded
 
 
 def sift_chunk(chunk: Chunk) -> Chunk:
     """Sift the row groups of one part; write parts of the four tables and return the counts."""
-    index, excluded = _loaded(chunk["index"])
+    index, excluded = _loaded(chunk["work"])
     copies = {int(row): verdict for row, verdict in json.loads(Path(chunk["copies"]).read_text(encoding="utf-8")).items()}
     counts: dict[str, Any] = {"total": 0, "kept": 0, "flipped": 0, "ties": 0}
     counters: dict[str, Counter[str]] = {name: Counter() for name in ("dropped", "sources", "label_origins")}

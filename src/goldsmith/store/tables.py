@@ -25,6 +25,8 @@ from goldsmith.store import atomic
 from goldsmith.store.manifest import Counts, Manifest
 
 MANIFEST = "manifest.json"
+VERSION = "v-"
+"""Prefix of the folders of a table's versions; the manifest names the one that counts."""
 
 
 class Table:
@@ -66,6 +68,22 @@ class Table:
     def num_rows(self) -> int:
         """Rows, as the manifest says."""
         return self.manifest.num_rows
+
+    def sweep(self) -> None:
+        """Remove versions that were begun and never committed, and the table's folder when nothing is left.
+
+        Only for who holds the workspace's lock: nobody else is writing then, so what no manifest names is torn.
+        """
+        try:
+            current = self.manifest.folder if self.exists else None
+        except StoreError:
+            return  # who reads the table is told
+        atomic.clean_temporary(self.path)
+        for entry in self.path.iterdir():
+            if entry.is_dir() and entry.name.startswith(VERSION) and entry.name != current:
+                shutil.rmtree(entry, ignore_errors=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def files(self) -> list[Path]:
         """The Parquet parts, in order."""
@@ -110,7 +128,7 @@ class TableWriter:
             seed=seed,
             code_version=code_version,
         )
-        self._folder = f"v-{uuid.uuid4().hex[:12]}"
+        self._folder = f"{VERSION}{uuid.uuid4().hex[:12]}"
         self._num_parts = 0
 
     @property

@@ -37,6 +37,7 @@ class Workspace:
                 f"{self.root}: no {CONFIG_FILE} here, so this is no workspace; `goldsmith init DIR` makes one, or name one with --workspace"
             )
         self._config = config
+        self._times_locked = 0
 
     @cached_property
     def config(self) -> GoldsmithConfig:
@@ -85,11 +86,25 @@ class Workspace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock, and clear what a killed process left unfinished."""
-        with self.lock():
-            for folder in ("tables", "models", "runs", "cache"):
-                atomic.clean_temporary(self.root / folder)
+        """Hold the lock, and clear what a killed process left unfinished; what holds it already may take it again."""
+        if self._times_locked:
             yield
+            return
+        with self.lock():
+            self._times_locked = 1
+            try:
+                self._sweep()
+                yield
+            finally:
+                self._times_locked = 0
+
+    def _sweep(self) -> None:
+        for folder in ("tables", "models", "runs", "cache"):
+            atomic.clean_temporary(self.root / folder)
+        tables = self.root / "tables"
+        for entry in tables.iterdir() if tables.is_dir() else ():
+            if entry.is_dir():
+                self.table(entry.name).sweep()
 
     def runs(self) -> list[Path]:
         """Run folders, oldest first."""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from goldsmith.benchdata.prompts import BenchmarkPrompt
 from goldsmith.pool.decontaminate import CONTAMINATED_GRAM, CONTAMINATED_SHORT, BenchmarkIndex
+from goldsmith.pool.index_files import read_index, write_index
 from goldsmith.pool.words import WordTable, normalised, words
 
 THIRTEEN = "one two three four five six seven eight nine ten eleven twelve thirteen"
@@ -18,6 +20,18 @@ def found(prompts: list[str], texts: list[str], first: str = "") -> str | None:
     index = BenchmarkIndex.build(BenchmarkPrompt(prompt, f"set-{place}") for place, prompt in enumerate(prompts))
     hits = index.contaminated(WordTable.of([[words(text) for text in texts]]), [words(first)])
     return hits[0][0] if hits else None
+
+
+def test_an_index_read_from_its_files_finds_the_same(tmp_path: Path) -> None:
+    prompts = [BenchmarkPrompt(f"Please read: {THIRTEEN}!", "long"), BenchmarkPrompt("Say \ud800 ñandú!", "short")]
+    for place, given_ in enumerate((prompts, prompts[1:], [])):
+        write_index(BenchmarkIndex.build(given_), tmp_path / str(place))
+        index = read_index(tmp_path / str(place))
+        assert index.is_empty == (not given_)
+        rows = [[words(THIRTEEN)], [words("say")], [words("harmless")]]
+        hits = index.contaminated(WordTable.of(rows), [[], words("say \ud800 ÑANDÚ"), words("harmless")])
+        expected = {0: (CONTAMINATED_GRAM, "long"), 1: (CONTAMINATED_SHORT, "short: say ñandú")}
+        assert hits == {row: expected[row] for row in ([0, 1], [1], [])[place]}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.config import GoldsmithConfig
-from goldsmith.errors import DataError
+from goldsmith.errors import DataError, StoreError
 from goldsmith.identity import canonical_json
 from goldsmith.pool import plan
 from goldsmith.pool.ingest import add
@@ -51,6 +52,32 @@ def test_counts_add_up_and_rejects_name_file_line_and_reason(tmp_path: Path) -> 
     counts = tables["raw"].manifest.counts
     assert counts is not None
     assert (counts.total, counts.kept) == (21, 18)
+
+
+def test_a_file_that_changed_is_added_beside_its_earlier_version_and_says_so(tmp_path: Path) -> None:
+    ws, path = workspace(tmp_path / "ws"), tmp_path / "a.jsonl"
+    path.write_text(json.dumps(rows_of(1)[0]), encoding="utf-8")
+    (first,) = add(ws, [str(path)]).inputs
+    (again,) = add(ws, [str(path)]).inputs
+    path.write_text(json.dumps(rows_of(2)[1]), encoding="utf-8")
+    (changed,) = add(ws, [str(path)]).inputs
+    assert (first.earlier_version, again.already_added, again.earlier_version) == (None, True, None)
+    assert changed.earlier_version == f"raw_{first.digest[:16]}"
+    assert len(raw_rows(ws)) == 2
+
+
+def test_adding_from_python_waits_for_nobody_else(tmp_path: Path) -> None:
+    with workspace(tmp_path / "ws").locked(), pytest.raises(StoreError, match="in use by another Goldsmith process"):
+        add(workspace(tmp_path / "ws"), ["a.jsonl"])
+
+
+def test_a_file_whose_name_is_not_utf8_can_be_added(tmp_path: Path) -> None:
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.jsonl")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(json.dumps(rows_of(1)[0]))
+    (result,) = add(workspace(tmp_path / "ws"), [os.fsdecode(path)]).inputs
+    assert result.input.endswith("caf\\udce9.jsonl")
+    assert raw_rows(workspace(tmp_path / "ws"))[0]["source_ref"] == "caf\\udce9.jsonl:1"
 
 
 @pytest.mark.parametrize("chunk_bytes", [40, 333, 1 << 20])

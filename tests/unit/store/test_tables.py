@@ -80,6 +80,37 @@ def test_leftovers_of_a_killed_process_are_cleared(workspace: Workspace) -> None
         assert not leftover.exists()
 
 
+def test_a_version_that_was_never_committed_is_cleared_and_the_committed_one_stays(workspace: Workspace) -> None:
+    _write(workspace, [1], "one")
+    table, torn = workspace.table("t"), workspace.table("torn")
+    for leftover in (table.path / "v-torn", torn.path / "v-torn"):
+        leftover.mkdir(parents=True)
+        (leftover / "part-00000.parquet").write_bytes(b"half")
+    with workspace.locked():
+        assert (table.rows(), table.path.joinpath("v-torn").exists()) == ([{"n": 1}], False)
+        assert not torn.path.exists()
+
+
+def test_a_version_that_is_being_written_survives_another_lock_of_its_holder(workspace: Workspace) -> None:
+    with workspace.locked(), workspace.writer("t", step="t", fingerprint="one") as out:
+        out.write_rows([{"n": 1}], SCHEMA)
+        with workspace.locked():
+            pass
+        out.write_rows([{"n": 2}], SCHEMA)
+    assert workspace.table("t").num_rows == 2
+    with workspace.lock():
+        pass  # and the last to leave lets go of it
+
+
+def test_a_manifest_that_cannot_be_read_stops_only_who_reads_it(workspace: Workspace) -> None:
+    _write(workspace, [1], "one")
+    (workspace.table("t").path / "manifest.json").write_text("{")
+    with workspace.locked():
+        assert list(workspace.table("t").path.glob("v-*"))
+    with pytest.raises(StoreError, match="not a manifest of this version"):
+        workspace.table("t").rows()
+
+
 def test_a_folder_that_is_no_workspace_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no goldsmith\.toml here"):
         Workspace(tmp_path)
