@@ -108,9 +108,12 @@ class Embedder:
                 from sentence_transformers import SentenceTransformer
             except ImportError:
                 raise UserError("sentence-transformers is not installed; `pip install goldsmith[retrieve]`") from None
+            from goldsmith.reward.checkpoint import quiet_loading
+
             source = str(folder) if folder else self.name
             try:
-                self._model = SentenceTransformer(source, model_kwargs={"use_safetensors": True})
+                with quiet_loading():
+                    self._model = SentenceTransformer(source, model_kwargs={"use_safetensors": True})
             except (OSError, ValueError) as error:
                 raise UserError(
                     f"retrieve.embedder = '{self.name}' cannot be loaded: {str(error).splitlines()[0]}; "
