@@ -43,7 +43,7 @@ class ConsoleProgress(Progress):
         self._task: Any = None
         self._title = ""
         self._begun = self._last_line = time.monotonic()
-        self._rate = Rate(self._begun)
+        self._rate = Rate()
 
     def stage(self, number: int, total: int, title: str) -> None:
         """See `Progress.stage`."""

@@ -29,7 +29,7 @@ def command(pairs: Path, base: str, out: Path, overrides: tuple[str, ...], as_js
 
     config = load_config(overrides=overrides)
     with ConsoleProgress() as progress:
-        result = train_file(pairs, base, out, config, progress=progress.update)
+        result = train_file(pairs, base, out, config, progress=lambda done, total: progress.update(done, total, "steps"))
     emit(
         {"model": str(result.path), "metrics": result.metrics},
         f"{result.path}: trained\n  next: goldsmith score {result.path} FILE -o scored.jsonl",

@@ -24,7 +24,10 @@ def import_(file: Path, workspace: str, as_json: bool) -> None:
     from goldsmith.store import Workspace
 
     result = import_votes(Workspace(workspace), file)
-    emit(result, f"{file}: {result['votes']} votes, {result['new']} of them new\n  next: goldsmith run", as_json)
+    told = f"{file}: {result['votes']} votes, {result['new']} of them new"
+    if result["not_asked_for"]:
+        told += f"; {result['not_asked_for']} are on pairs that are not in the queue (check `pair_id`)"
+    emit(result, f"{told}\n  next: goldsmith run", as_json)
 
 
 @command.command()

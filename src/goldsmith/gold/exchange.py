@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from goldsmith.errors import DataError
 from goldsmith.gold.votes import VoteStore
+from goldsmith.pool.sources.draft import Reject, messages
 from goldsmith.store import Workspace, atomic
 from goldsmith.types import Pair, Side, Vote, VoteChoice
 
@@ -64,11 +66,21 @@ def read_votes(path: Path) -> RecordedVotes:
 
 
 def import_votes(workspace: Workspace, path: Path) -> dict[str, int]:
-    """Store a file's votes in the workspace and return {"rows", "votes", "new"} and the drops by reason; importing it again adds nothing."""
+    """Store a file's votes in the workspace and return {"rows", "votes", "new", "not_asked_for"} and the drops by reason; importing it again adds nothing.
+
+    `not_asked_for` counts votes on pairs that are not in the queue: they are kept, and nothing depends on them unless the pair comes up.
+    """
     found = read_votes(path)
     store = VoteStore(workspace.annotation_db)
     try:
-        return {"rows": found.num_rows, "votes": len(found.votes), "new": store.add(found.votes, recorded=False), **found.dropped}
+        asked_for = {item["pair_id"] for item in store.queue()}
+        return {
+            "rows": found.num_rows,
+            "votes": len(found.votes),
+            "new": store.add(found.votes, recorded=False),
+            "not_asked_for": sum(vote.pair_id not in asked_for for vote in found.votes),
+            **found.dropped,
+        }
     finally:
         store.close()
 
@@ -96,6 +108,8 @@ def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file of votes") from None
     except (gzip.BadGzipFile, EOFError) as error:
+        raise DataError(f"{path}: broken gzip: {error}; fetch or pack the file again") from None
+    except zlib.error as error:
         raise DataError(f"{path}: broken gzip: {error}; fetch or pack the file again") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); convert the file first") from None
@@ -128,7 +142,12 @@ def _pair_with_votes(row: dict[str, Any], place: str) -> Pair | None:
         raise DataError(f"{place}: a pair with meta.votes needs prompt (messages), chosen and rejected (strings)")
     if not chosen.strip() or not rejected.strip() or chosen == rejected:
         return None
-    context = [{"role": message["role"], "content": message["content"]} for message in row["prompt"]]
+    if not isinstance(row["meta"]["votes"], list):
+        raise DataError(f"{place}: meta.votes is {type(row['meta']['votes']).__name__}, not a list of choices")
+    try:
+        context = messages(row["prompt"])
+    except Reject as reject:
+        raise DataError(f"{place}: prompt: {reject}") from None
     return Pair.from_replies(
         context,
         chosen,

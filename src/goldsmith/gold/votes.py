@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from goldsmith.errors import StoreError
 from goldsmith.identity import canonical_json
 from goldsmith.types import Vote
 
@@ -52,6 +53,7 @@ class VoteStore:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _durable_sqlite)
+        sa.event.listen(self._engine, "handle_error", _explained)
         METADATA.create_all(self._engine)
 
     def add(self, votes: Iterable[Vote], *, recorded: bool) -> int:
@@ -109,6 +111,17 @@ class VoteStore:
     def close(self) -> None:
         """Release the database."""
         self._engine.dispose()
+
+
+def _explained(failure: Any) -> None:
+    """Turn what the database refuses into an error that names the file and the remedy."""
+    place, reason = failure.engine.url.database, str(failure.original_exception)
+    if "disk is full" in reason:
+        raise StoreError(f"{place}: no space left on the disk; no vote is lost. Free some space and run the same command again")
+    if isinstance(failure.sqlalchemy_exception, (sa.exc.OperationalError, sa.exc.DatabaseError)):
+        raise StoreError(
+            f"{place}: the votes cannot be read or written ({reason}); put a sound copy of the file back, or move it away"
+        )
 
 
 def _durable_sqlite(connection: Any, _record: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from goldsmith.config import GoldsmithConfig
-from goldsmith.errors import DataError
+from goldsmith.errors import DataError, StoreError
 from goldsmith.gold import export_queue, import_votes
 from goldsmith.gold.exchange import read_votes
 from goldsmith.gold.split import split_of
@@ -81,3 +81,22 @@ def test_the_split_is_by_context_and_about_60_20_20() -> None:
     shares = [found.count(part) / 5000 for part in ("train", "validation", "audit")]
     assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.03)
     assert split_of("context-1") == split_of("context-1")
+
+
+def test_votes_on_pairs_nobody_asked_about_are_told_apart(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, GoldsmithConfig())
+    store = VoteStore(workspace.annotation_db)
+    store.fill_queue("seed", [{"pair_id": "asked"}])
+    store.close()
+    votes = [
+        {"vote_id": name, "pair_id": name, "annotator": "a", "round": "first", "choice": "first"} for name in ("asked", "askde")
+    ]
+    (tmp_path / "v.jsonl").write_text("".join(json.dumps(vote) + "\n" for vote in votes))
+    found = import_votes(workspace, tmp_path / "v.jsonl")
+    assert (found["new"], found["not_asked_for"]) == (2, 1)
+
+
+def test_a_file_of_votes_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "annotation.db").write_text("no database " * 100)
+    with pytest.raises(StoreError, match=r"annotation\.db: the votes cannot be read or written"):
+        VoteStore(tmp_path / "annotation.db")
