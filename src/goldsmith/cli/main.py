@@ -66,7 +66,13 @@ def goldsmith() -> None:
 
 def main() -> None:
     """Run the command line; the process ends with an exit code of the contracts."""
-    sys.exit(run(sys.argv[1:]))
+    exit_code = run(sys.argv[1:])
+    if exit_code == INTERRUPTED:
+        # Engines that were stopped in the middle may abort when Python takes them down, and the code would be lost.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)
+    sys.exit(exit_code)
 
 
 def run(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -13,6 +14,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+STDOUT, STDERR = 1, 2
 _reserved: ContextVar[TextIO | None] = ContextVar("reserved", default=None)
 """The stream that is kept for JSON alone, while a verb runs with `--json`."""
 
@@ -43,13 +45,23 @@ def emit_failure(kind: str, name: str, message: str, exit_code: int) -> None:
 
 @contextmanager
 def stdout_for_json() -> Iterator[None]:
-    """Keep stdout for `emit`: whatever a library prints meanwhile goes to stderr."""
-    token = _reserved.set(sys.stdout)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        _reserved.reset(token)
+    """Keep stdout for `emit`: whatever a library prints meanwhile, in Python or beneath it, goes to stderr."""
+    sys.stdout.flush()
+    kept = os.dup(STDOUT)
+    is_real = sys.stdout is sys.__stdout__
+    with open(kept, "w", encoding="utf-8") as stream:
+        token = _reserved.set(stream if is_real else sys.stdout)
+        os.dup2(STDERR, STDOUT)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            _reserved.reset(token)
+            try:
+                stream.flush()
+            except BrokenPipeError:  # nobody reads any more: what is left to write goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), kept)
+            os.dup2(kept, STDOUT)
 
 
 def _finite(value: Any) -> Any:

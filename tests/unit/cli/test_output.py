@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +130,29 @@ def test_work_that_is_over_at_once_writes_no_line(capsys: pytest.CaptureFixture[
     with ConsoleProgress() as progress:
         progress.update(10, 10, "bytes")
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_written_beneath_python_goes_to_stderr_too(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def body(as_json: bool) -> None:
+        os.write(1, b"engine speaking\n")
+        emit({"fine": True}, "", as_json)
+
+    verb(monkeypatch, body)
+    assert main.run(["run", "--json"]) == 0
+    os.write(1, b" ")
+    captured = capfd.readouterr()
+    assert json.loads(captured.out) == {"fine": True}
+    assert captured.err == "engine speaking\n"
+
+
+@pytest.mark.parametrize("arguments", [["status", "--json"], ["status"]])
+def test_a_reader_that_left_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+    assert main.run(["init", str(tmp_path / "w")]) == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "goldsmith.cli", *arguments, "-w", str(tmp_path / "w")]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
