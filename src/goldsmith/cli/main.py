@@ -58,7 +58,11 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 error, 2 wrong use, 3 partial result, 4 waiting for people, 130 interrupted.",
+)
 @click.version_option(code_version(), prog_name="goldsmith")
 def goldsmith() -> None:
     """Curate preference pairs, train reward models on them, and measure both."""

@@ -14,7 +14,7 @@ def command() -> None:
     """Install the embedded models; convert and calibrate reward models."""
 
 
-@command.command()
+@command.command(short_help="Bring the embedded models here.")
 @json_option
 def install(as_json: bool) -> None:
     """Bring the embedded models onto this machine; a second call does nothing."""

@@ -12,14 +12,14 @@ def command() -> None:
     """Add preference pairs to the pool."""
 
 
-@command.command()
+@command.command(short_help="Add files, folders or hub datasets.")
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
     "--map",
     "column_map",
     multiple=True,
     metavar="FIELD=COLUMN",
-    help="Read a field from another column, as in --map chosen=good_answer.",
+    help="Read a field (prompt, chosen, rejected, strength, source, label_origin) from another column, as in --map chosen=good_answer.",
 )
 @workspace_option
 @json_option

@@ -14,7 +14,7 @@ def command() -> None:
     """Votes in, queue out."""
 
 
-@command.command("import")
+@command.command("import", short_help="Store the votes of a file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @workspace_option
 @json_option
