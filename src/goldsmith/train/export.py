@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldsmith.errors import GoldsmithError
+from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.reward.checkpoint import quiet_loading
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import CARD, RewardModel
@@ -16,9 +17,13 @@ from goldsmith.store.atomic import write_directory, write_json
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from goldsmith.reward.ensemble import HeadEnsemble
+
 TOLERANCE = 1e-4
 """How far a reloaded score may be off, times max(1, |score|), in float32."""
 ROUND_TRIP_TEXTS = 4
+METRICS = "metrics.jsonl"
+"""The loss series, one JSON object a line: a step's loss and metrics, or a validation's."""
 
 
 def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -> Any:
@@ -28,12 +33,26 @@ def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -
         folder: a causal language model or a reward model.
         pad_id: the token that other programs take for padding.
         weight: of the head, [D]; none: zeros, under which every reward is 0.
+
+    Raises:
+        UserError: weights other than the head's are missing, broken or of another shape.
     """
     import torch
     import transformers
+    from safetensors import SafetensorError
 
-    with quiet_loading():
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32)
+    try:
+        with quiet_loading():
+            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+                str(folder), num_labels=1, dtype=torch.float32, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch the base model again") from None
+    lost = sorted(map(str, {*report["missing_keys"], *report["mismatched_keys"]} - {"score.weight"}))
+    if lost:
+        raise UserError(
+            f"{folder}: weights are missing or have another shape ({', '.join(lost[:4])}); fetch the base model again"
+        )
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = pad_id
     with torch.no_grad():
         values = torch.zeros(model.score.in_features) if weight is None else torch.as_tensor(weight, dtype=torch.float32)
@@ -41,7 +60,16 @@ def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -
     return model
 
 
-def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict[str, Any], probes: Sequence[Reply]) -> None:
+def save_reward_model(
+    classifier: Any,
+    renderer: Renderer,
+    out: Path,
+    card: dict[str, Any],
+    probes: Sequence[Reply],
+    *,
+    rows: Sequence[Mapping[str, Any]] = (),
+    ensemble: HeadEnsemble | None = None,
+) -> None:
     """Write a classifier to the folder `out`, which appears whole or not at all, after checking that it reloads to the same scores.
 
     Args:
@@ -50,6 +78,8 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
         out: the new folder.
         card: facts for goldsmith.json and the model card.
         probes: a few conversations to compare.
+        rows: the loss series, for metrics.jsonl.
+        ensemble: heads that tell how uncertain a score is.
 
     Raises:
         GoldsmithError: the reloaded model scores differently.
@@ -70,6 +100,9 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
         renderer.tokenizer.save_pretrained(folder)
         write_json(folder / CARD, facts)
         (folder / "README.md").write_text(_readme(facts), encoding="utf-8")
+        (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        if ensemble is not None:
+            ensemble.save(folder)
         check_round_trip(folder, chosen, before)
 
 
