@@ -86,7 +86,9 @@ def test_plackett_luce_by_hand():
     out = plackett_luce_loss(reward, [1, 2, 3])
     assert out.loss.item() == pytest.approx((math.log(7 / 4) + math.log(3 / 2)) / 2)
     # Best minus the best below: log 4 - log 2 and log 2 - 0.
-    assert out.metrics == pytest.approx({"accuracy": 1.0, "ties": 0.0, "margin_mean": math.log(2), "reward_mean": math.log(8) / 3})
+    assert out.metrics == pytest.approx(
+        {"accuracy": 1.0, "ties": 0.0, "margin_mean": math.log(2), "reward_mean": math.log(8) / 3}
+    )
     # The reverse ranking: 1/7, then 2/6.
     assert plackett_luce_loss(reward, [3, 2, 1]).loss.item() == pytest.approx((math.log(7) + math.log(3)) / 2)
     # Any numbers in that order are the same ranking; a list in another order too.
