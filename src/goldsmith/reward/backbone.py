@@ -12,9 +12,9 @@ from goldsmith.reward.checkpoint import (
     choose_device,
     choose_dtype,
     load_tokenizer,
+    load_weights,
     locate,
     max_positions,
-    quiet_loading,
 )
 from goldsmith.reward.render import Renderer
 from goldsmith.reward.trunk import supports_packing
@@ -46,14 +46,13 @@ def load_backbone(config: RewardConfig) -> Backbone:
     """Return the base model of a configuration.
 
     Raises:
-        UserError: it is missing, has no chat template or usable pad token, or `max_length` is above its maximum.
+        UserError: it is missing or broken, has no chat template or usable pad token, or `max_length` is above its maximum.
     """
     from transformers import AutoModel
 
     folder = locate(config.base)
     device = choose_device()
-    with quiet_loading():
-        trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device)).to(device).eval()
+    trunk = load_weights(AutoModel, folder, choose_dtype(config.dtype, device)).to(device).eval()
     return Backbone(
         trunk=trunk,
         renderer=make_renderer(folder, trunk.config, config),

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldsmith.errors import GoldsmithError, UserError
-from goldsmith.reward.checkpoint import quiet_loading
+from goldsmith.errors import GoldsmithError
+from goldsmith.reward.checkpoint import load_weights, quiet_loading
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import CARD, RewardModel
 from goldsmith.reward.render import Renderer
@@ -39,20 +39,9 @@ def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -
     """
     import torch
     import transformers
-    from safetensors import SafetensorError
 
-    try:
-        with quiet_loading():
-            model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-                str(folder), num_labels=1, dtype=torch.float32, output_loading_info=True
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch the base model again") from None
-    lost = sorted(map(str, {*report["missing_keys"], *report["mismatched_keys"]} - {"score.weight"}))
-    if lost:
-        raise UserError(
-            f"{folder}: weights are missing or have another shape ({', '.join(lost[:4])}); fetch the base model again"
-        )
+    kind = transformers.AutoModelForSequenceClassification
+    model = load_weights(kind, folder, torch.float32, replaced={"score.weight"}, num_labels=1)
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = pad_id
     with torch.no_grad():
         values = torch.zeros(model.score.in_features) if weight is None else torch.as_tensor(weight, dtype=torch.float32)
