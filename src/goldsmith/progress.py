@@ -13,8 +13,8 @@ class Progress:
     def stage(self, number: int, total: int, title: str) -> None:
         """A stage begins."""
 
-    def update(self, done: int, total: int, unit: str = "") -> None:
-        """Work inside the stage advanced to `done` of `total`."""
+    def update(self, done: int, total: int, unit: str = "", detail: str = "") -> None:
+        """Work inside the stage advanced to `done` of `total`; `detail` is what may be worth knowing of this moment, a loss for instance."""
 
     def note(self, text: str) -> None:
         """Something a person should read."""
@@ -42,15 +42,19 @@ class ConsoleProgress(Progress):
         self._title, self._begun, self._last_line = title, time.monotonic(), time.monotonic()
         self._console.print(f"[{number}/{total}] {title}", markup=False)
 
-    def update(self, done: int, total: int, unit: str = "") -> None:
+    def update(self, done: int, total: int, unit: str = "", detail: str = "") -> None:
         """See `Progress.update`."""
         if self._console.is_terminal:
-            self._update_bar(done, total, unit)
+            self._update_bar(done, total, f"{unit} {detail}".rstrip())
         elif done and time.monotonic() - self._last_line >= self.LINE_EVERY_S:
             self._last_line = time.monotonic()
             rate = done / max(1e-9, self._last_line - self._begun)
             left = (total - done) / rate
-            print(f"    {done:,}/{total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"    {done:,}/{total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left{detail and f', {detail}'}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def note(self, text: str) -> None:
         """See `Progress.note`."""

@@ -40,5 +40,5 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report steps done, steps in all, and the loss."""
-        losses = [row["loss"] for row in self.trainer.rows[-1:] if "loss" in row]
-        self.progress(state.global_step, state.max_steps, f"steps, loss {losses[0]:.4f}" if losses else "steps")
+        loss = next(row["loss"] for row in reversed(self.trainer.rows) if "loss" in row)
+        self.progress(state.global_step, state.max_steps, "steps", f"loss {loss:.4f}")

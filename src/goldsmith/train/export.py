@@ -17,7 +17,7 @@ from goldsmith.store.atomic import write_directory, write_json
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from goldsmith.reward.ensemble import HeadEnsemble
+    from goldsmith.reward.bootstrap import HeadEnsemble
 
 TOLERANCE = 1e-4
 """How far a reloaded score may be off, times max(1, |score|), in float32."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldsmith.errors import UserError
-from goldsmith.reward.ensemble import HeadEnsemble, fit_ensemble
+from goldsmith.reward.bootstrap import HeadEnsemble, fit_ensemble
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.head import Head, fit_head

@@ -22,10 +22,10 @@ from goldsmith.train.checkpoints import Resume
 from goldsmith.train.material import Material
 
 if TYPE_CHECKING:
-    from goldsmith.reward.ensemble import HeadEnsemble
+    from goldsmith.reward.bootstrap import HeadEnsemble
 
-Progress = Callable[[int, int, str], None]
-"""Called with (steps done, steps in all, what a step is and the last loss)."""
+Progress = Callable[[int, int, str, str], None]
+"""Called with (steps done, steps in all, what they are, the last loss in words)."""
 
 FREE = ("checkpoint_steps", "keep_checkpoints", "track")
 """Settings that do not decide the result, so an unfinished training may go on under others."""

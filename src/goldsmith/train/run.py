@@ -79,7 +79,7 @@ def train_reward_model(
         features: an open store of the same base and configuration, to save loading it again.
         fingerprint: whatever else decides the result, for the caller's sake.
         resume: which checkpoint to go on from: `last` refuses a corrupt one, `intact` passes over it, `restart` begins anew.
-        progress: called with (steps done, steps in all, words).
+        progress: called with (steps done, steps in all, what they are, the last loss in words).
 
     Raises:
         UserError: no pairs with a label, a model that cannot be trained, a loss that is not finite, another run in `out`,
@@ -225,7 +225,7 @@ def _train_head(
     head = init_head or fit(rows, l2s, seed)
     heads = ensemble(rows, head, config.bootstrap_heads, seed)
     if progress:
-        progress(1, 1, "heads")
+        progress(1, 1, "heads", "")
     classifier = new_classifier(store.backbone.folder, store.renderer.pad_id, head.weight)
     return Trained(
         classifier=classifier,

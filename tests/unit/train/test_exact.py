@@ -102,8 +102,7 @@ def _independent(folder, head):
     return (loss / (total + len(stages))).detach(), {f"classifier.{name}": value.grad for name, value in model.named_parameters()}
 
 
-def test_a_step_has_the_loss_and_gradient_of_single_sequences(folder, head, tmp_path):
-    # Classes of bug: scores read at a pad, moved by padding or neighbours, doubled BOS, another attention kernel.
+def test_pad_bos_and_attention_kernel_bugs_a_step_has_the_loss_and_gradient_of_single_sequences(folder, head, tmp_path):
     loss, gradients = _step(folder, head, _units(folder), 10_000, tmp_path)
     expected, by_hand = _independent(folder, head)
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
@@ -112,7 +111,7 @@ def test_a_step_has_the_loss_and_gradient_of_single_sequences(folder, head, tmp_
         assert torch.linalg.vector_norm(gradients[name] - value) <= 1e-4 * torch.linalg.vector_norm(value), name
 
 
-def test_a_batch_of_eight_is_eight_of_one(folder, head, tmp_path):
+def test_batch_size_bug_a_batch_of_eight_is_eight_of_one(folder, head, tmp_path):
     units = _units(folder)
     loss, whole = _step(folder, head, units, 10_000, tmp_path)
     in_pieces, pieces = _step(folder, head, units, 1, tmp_path)
@@ -167,8 +166,7 @@ def test_bfloat16_moves_float32_weights(folder, head, tmp_path):
     assert torch.equal(copied, weight.to(torch.bfloat16))
 
 
-def test_a_pair_s_loss_does_not_move_with_its_neighbours(folder, head, tmp_path):
-    # Classes of bug: left and right padding, batch size. A pair alone, and beside seven others and a list of long replies.
+def test_padding_bug_a_reward_does_not_move_with_its_neighbours(folder, head, tmp_path):
     units = _units(folder)
     from goldsmith.train.trainer import unit_rewards
 

@@ -17,7 +17,7 @@ from goldsmith.config.reward import RewardConfig
 from goldsmith.config.train import LoraConfig, TrainConfig
 from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.reward import Reply, RewardModel
-from goldsmith.reward.ensemble import HeadEnsemble
+from goldsmith.reward.bootstrap import HeadEnsemble
 from goldsmith.reward.features import FeatureStore
 from goldsmith.train import train_file, train_reward_model
 from goldsmith.types import Pair

@@ -55,7 +55,7 @@ def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
 
 
 @pytest.mark.parametrize("config", [LORA, FULL], ids=["lora", "full"])
-def test_training_learns_and_other_programs_read_the_same_scores(pairs, tiny, tmp_path, reading, config):
+def test_dropped_value_head_bug_training_learns_and_other_programs_read_the_same_scores(pairs, tiny, tmp_path, reading, config):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     result = _train(pairs, tiny, tmp_path / "rm", config, reading)
@@ -87,7 +87,7 @@ def test_lora_touches_the_last_layers_and_the_head_alone(pairs, tiny, tmp_path, 
 def test_killed_and_run_again_it_ends_where_an_unbroken_run_does(pairs, tiny, tmp_path, reading, config):
     whole = _weights(_train(pairs, tiny, tmp_path / "whole", config, reading).path)
 
-    def kill_at_5(done, total, words):
+    def kill_at_5(done, total, unit, detail):
         if done == 5:
             raise KeyboardInterrupt
 
@@ -97,7 +97,7 @@ def test_killed_and_run_again_it_ends_where_an_unbroken_run_does(pairs, tiny, tm
     torn = tmp_path / ".rm.work" / ".tmp-0-checkpoint-6"  # a checkpoint whose writing was cut off
     torn.mkdir()
     seen = []
-    result = _train(pairs, tiny, tmp_path / "rm", config, reading, progress=lambda done, total, words: seen.append(done))
+    result = _train(pairs, tiny, tmp_path / "rm", config, reading, progress=lambda done, total, unit, detail: seen.append(done))
     assert seen[0] == 5  # from the checkpoint after step 4
     again = _weights(result.path)
     assert whole.keys() == again.keys()
@@ -153,7 +153,7 @@ def test_a_finished_run_returns_at_once_and_another_is_refused(pairs, tiny, tmp_
 
 
 def test_an_unfinished_run_of_other_settings_is_refused_with_the_keys(pairs, tiny, tmp_path, reading):
-    def kill(done, total, words):
+    def kill(done, total, unit, detail):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

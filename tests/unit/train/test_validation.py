@@ -50,7 +50,7 @@ def test_it_stops_when_patience_runs_out_and_the_best_state_comes_back(pairs, ti
     # Three steps of the same schedule, and nothing else: the rate depends on all nine, so stop by a kill and look at the checkpoint.
     plain = CONFIG.model_copy(update={"eval_steps": None, "early_stopping_patience": None})
 
-    def kill(done, total, words):
+    def kill(done, total, unit, detail):
         if done == 4:
             raise KeyboardInterrupt
 

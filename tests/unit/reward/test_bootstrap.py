@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from goldsmith.errors import UserError
-from goldsmith.reward.ensemble import FILE, HeadEnsemble, fit_ensemble
+from goldsmith.reward.bootstrap import FILE, HeadEnsemble, fit_ensemble
 from goldsmith.reward.head import feature_scale, fit_head
 
 L2 = (1e-2,)
