@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,14 @@ def check_trackers(names: Sequence[str]) -> None:
 
 def tracker_arguments(names: Sequence[str], run_name: str) -> dict[str, Any]:
     """Return the training arguments that switch trackers on; TensorBoard is added by `tensorboard_callback`."""
+    if "wandb" in names:
+        os.environ.setdefault("WANDB_PROJECT", PROJECT)
     return {
         "report_to": [name for name in names if name != "tensorboard"],
         "run_name": run_name,
         "project": PROJECT,
+        # Nothing is published that was not asked for.
+        "trackio_static_space_id": False,
         # Every step: a series with gaps hides the step at which something broke.
         "logging_steps": 1 if names else 10,
     }
