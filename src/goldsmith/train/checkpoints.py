@@ -11,7 +11,8 @@ import errno
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -141,14 +142,20 @@ def rotate(work: Path, keep: int, best_step: int | None) -> None:
 
 
 def _save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    with explained(path):
-        try:
-            save_file({name: value.detach().contiguous() for name, value in tensors.items()}, path)
-        except SafetensorError as error:
-            # The library tells the system's error number in its text alone.
-            number = re.search(r"os error (\d+)", str(error))
-            code = int(number.group(1)) if number else errno.EIO
-            raise OSError(code, str(error)) from error
+    with explained(path), system_errors():
+        save_file({name: value.detach().contiguous() for name, value in tensors.items()}, path)
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Turn what safetensors raises when the system refuses to write into the OSError that it was."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        # The library tells the system's error number in its text alone.
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number.group(1)) if number else errno.EIO, str(error)) from error

@@ -13,6 +13,7 @@ from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import CARD, RewardModel
 from goldsmith.reward.render import Renderer
 from goldsmith.store.atomic import write_directory, write_json
+from goldsmith.train.checkpoints import system_errors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -84,7 +85,7 @@ def save_reward_model(
     chosen = list(probes[:ROUND_TRIP_TEXTS])
     before = RewardModel(classifier.eval(), renderer, "in memory").score_replies(chosen)
     with write_directory(out) as folder:
-        with quiet_loading():
+        with quiet_loading(), system_errors():
             classifier.save_pretrained(folder)
         renderer.tokenizer.save_pretrained(folder)
         write_json(folder / CARD, facts)

@@ -30,6 +30,8 @@ def measure(model: PairModel, units: Sequence[Unit], pad_id: int, token_budget: 
     """Return how a model does on pairs, in evaluation mode; which mode it was in comes back."""
     from goldsmith.train.trainer import unit_rewards
 
+    # The optimizer has moved since the last forward pass.
+    model.refresh()
     was_training = model.training
     model.eval()
     wins = loss = pairs = 0.0

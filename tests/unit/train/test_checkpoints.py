@@ -140,6 +140,17 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_last_good_one(pairs, tiny, t
     _assert_same(_train(pairs, tiny, tmp_path / "rm", reading).path, whole)
 
 
+def test_a_full_disk_while_the_model_is_written_leaves_the_checkpoints(pairs, tiny, tmp_path, reading, monkeypatch):
+    def full(*args, **options):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("transformers.modeling_utils.safe_save_file", full)
+    with pytest.raises(StoreError, match="rm: no space left on the disk"):
+        _train(pairs, tiny, tmp_path / "rm", reading)
+    assert not (tmp_path / "rm").exists()
+    assert check_checkpoint(tmp_path / ".rm.work" / "checkpoint-8") == ""
+
+
 def _flip_a_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-5] ^= 1

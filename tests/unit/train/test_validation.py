@@ -90,6 +90,26 @@ def test_what_is_measured_is_what_the_saved_model_scores(pairs, tiny, tmp_path, 
     assert rows[-1]["validation_loss"] == pytest.approx(float(torch.log1p(torch.exp(-margins)).mean()), rel=1e-4)
 
 
+def test_in_bfloat16_too_the_weights_after_the_step_are_measured(pairs, tiny, tmp_path, reading):
+    import json
+
+    config = CONFIG.model_copy(
+        update={
+            "eval_steps": 3,
+            "early_stopping_patience": None,
+            "precision": "bf16-master32",
+            "learning_rate": 0.02,
+            "epochs": 1,
+        }
+    )
+    result = _train(pairs, tiny, tmp_path / "rm", reading, config)
+    scores = RewardModel.load(result.path, dtype="float32").score_pairs(HELD)
+    margins = torch.tensor([a - b if pair.label == "first" else b - a for pair, (a, b) in zip(HELD, scores, strict=True)])
+    row = json.loads((result.path / "metrics.jsonl").read_text().splitlines()[-1])
+    # A step of this size moves the loss by far more than bfloat16 does.
+    assert row["validation_loss"] == pytest.approx(float(torch.nn.functional.softplus(-margins).mean()), rel=0.05)
+
+
 def test_contexts_of_validation_pairs_are_not_trained_on(pairs, tiny, tmp_path, reading):
     metrics = train_reward_model(
         pairs, tiny, tmp_path / "rm", TrainConfig(method="head", bootstrap_heads=0), reading, seed=0, validation=pairs[:1]
