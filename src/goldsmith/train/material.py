@@ -102,6 +102,8 @@ def gather(
         counts["without_probability"] = sum(pair.pair_id not in labels.p_first for pair in chosen)
     if labels.margin_scale:
         counts["without_strength"] = sum(pair.strength is None for pair in chosen)
+    if validation:
+        counts["validation_ties"] = sum(pair.label == "tie" for pair in validation)
     decided = [pair for pair in validation or () if pair.label != "tie"]
     return Material(pairs=chosen, lists=chosen_lists, labels=labels, validation=decided, counts=counts)
 

@@ -135,7 +135,8 @@ def train_file(
     """
     rejected: Counter[str] = Counter()
     pairs, lists = _read(path, config, rejected)
-    held = _pairs_of(validation, config, Counter()) if validation is not None else None
+    rejected_held: Counter[str] = Counter()
+    held = _pairs_of(validation, config, rejected_held) if validation is not None else None
     if held is not None and not held:
         raise DataError(f"{validation}: holds no pair to validate on")
     result = train_reward_model(
@@ -152,7 +153,8 @@ def train_file(
         resume=resume,
         progress=progress,
     )
-    return TrainResult(path=result.path, metrics={**result.metrics, "rejected_rows": dict(rejected)})
+    told = {"rejected_rows": dict(rejected)} | ({"rejected_validation_rows": dict(rejected_held)} if held else {})
+    return TrainResult(path=result.path, metrics={**result.metrics, **told})
 
 
 def _read(path: str | Path, config: GoldsmithConfig, rejected: Counter[str]) -> tuple[list[Pair], list[RankedList]]:

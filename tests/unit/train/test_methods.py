@@ -239,7 +239,8 @@ def test_the_command_prints_its_result_and_nothing_of_the_libraries(pairs, tiny,
     rows = [{"prompt": pair.messages, "chosen": pair.chosen, "rejected": pair.rejected} for pair in pairs]
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**rows[0], "rejected": ""}]))
     held = tmp_path / "held.jsonl"
-    held.write_text(json.dumps({"prompt": "Say tan.", "chosen": "tan, please!", "rejected": "no"}) + "\n")
+    told = {"prompt": "Say tan.", "chosen": "tan, please!", "rejected": "no"}
+    held.write_text(json.dumps(told) + "\n" + json.dumps({**told, "chosen": "no"}) + "\n")
     options = ["--base", str(tiny), "--out", str(tmp_path / "rm"), "--validation", str(held), "--json"]
     for setting in _overrides(tmp_path, "train.method=lora", "train.epochs=2", "train.batch_size=4", "train.eval_steps=2"):
         options += ["--set", setting]
@@ -248,6 +249,7 @@ def test_the_command_prints_its_result_and_nothing_of_the_libraries(pairs, tiny,
     result = json.loads(done.stdout)
     assert result["metrics"]["rejected_rows"] == {"empty-reply": 1}
     assert result["metrics"]["validation_pairs"] == 1
+    assert result["metrics"]["rejected_validation_rows"] == {"identical-replies": 1}
     printed = done.stderr + "".join(capfd.readouterr())
     assert "loss'" not in printed
     assert "Warning" not in printed
