@@ -20,8 +20,8 @@ class Progress:
     def stage(self, number: int, total: int, title: str) -> None:
         """A stage begins."""
 
-    def update(self, done: int, total: int, unit: str = "") -> None:
-        """Work inside the stage advanced to `done` of `total`."""
+    def update(self, done: int, total: int, unit: str = "", detail: str = "") -> None:
+        """Work inside the stage advanced to `done` of `total`; `detail` is what may be worth knowing of this moment, a loss for instance."""
 
     def note(self, text: str) -> None:
         """Something a person should read."""
@@ -51,16 +51,18 @@ class ConsoleProgress(Progress):
         self._rate = Rate(self._begun)
         self._console.print(f"[{number}/{total}] {title}", markup=False)
 
-    def update(self, done: int, total: int, unit: str = "") -> None:
+    def update(self, done: int, total: int, unit: str = "", detail: str = "") -> None:
         """See `Progress.update`."""
         now = time.monotonic()
         self._rate.note(done, total, unit, now)
         if self._console.is_terminal:
-            self._update_bar(done, total, unit, now)
+            self._update_bar(done, total, unit, detail, now)
         elif done and now - self._last_line >= self.LINE_EVERY_S:
             self._last_line = now
             unit = f" {unit}" if unit else ""
-            told = f", {self._rate.per_second(now):,.1f}{unit}/s, {in_words(self._rate.left_s(now))} left"
+            told = (
+                f", {self._rate.per_second(now):,.1f}{unit}/s, {in_words(self._rate.left_s(now))} left{detail and f', {detail}'}"
+            )
             print(f"    {done:,}/{total:,}{unit}{told}", file=sys.stderr, flush=True)
 
     def note(self, text: str) -> None:
@@ -76,7 +78,7 @@ class ConsoleProgress(Progress):
             self._console.print(f"    {time.monotonic() - self._begun:.1f} s", markup=False, style="dim")
             self._title = ""
 
-    def _update_bar(self, done: int, total: int, unit: str, now: float) -> None:
+    def _update_bar(self, done: int, total: int, unit: str, detail: str, now: float) -> None:
         from rich import progress as rich_progress
 
         if self._bar is None:
@@ -91,7 +93,7 @@ class ConsoleProgress(Progress):
             self._task = self._bar.add_task(unit, total=total, rate="", left="?")
             self._bar.start()
         rate, left = f"{self._rate.per_second(now):,.1f} {unit}/s".replace(" /", "/"), in_words(self._rate.left_s(now))
-        self._bar.update(self._task, completed=done, total=total, description=unit, rate=rate, left=left)
+        self._bar.update(self._task, completed=done, total=total, description=f"{unit} {detail}".rstrip(), rate=rate, left=left)
 
 
 class Rate:

@@ -17,6 +17,7 @@ from goldsmith.curate.gold import PAIR_COLUMNS
 from goldsmith.curate.rewards import closed_contexts, pair_features, rewards, trainable
 from goldsmith.errors import StoreError, UserError
 from goldsmith.store import Counts, atomic, from_row
+from goldsmith.types import Pair
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,8 @@ def planned_models(context: Context) -> dict[str, tuple[str, TrainConfig]]:
     configured method is not the one the comparison uses.
     """
     config = context.config
-    head = config.train.model_copy(update={"method": "head"})
+    plain = {"method": "head", "center_rewards": 0.0, "margins": "none", "eval_steps": None, "early_stopping_patience": None}
+    head = config.train.model_copy(update=plain)
     if config.evaluate.compare_raw == "none":
         return {CURATED: ("curated", config.train)}
     if config.evaluate.compare_raw == "same" or config.train.method == "head":
@@ -70,10 +72,12 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
             settings,
             context.config.reward,
             seed=context.seed,
+            validation=_validation(context, settings),
+            p_first=_probabilities(context) if settings.soft_labels and data == "curated" else None,
             fingerprint=fingerprint,
             features=context.features,
             head_config=context.config.head,
-            progress=lambda done, total: context.progress.update(done, total, "steps"),
+            progress=context.progress.update,
         )
         facts[name] = {"pairs": len(rows), "method": settings.method, "data": data, **result.metrics}
         facts[name] |= _calibrate(context, result.path, settings)
@@ -107,6 +111,20 @@ def _make_room(models: Path, name: str, fingerprint: str) -> None:
     for folder in (models / name, models / f".{name}.work"):
         shutil.rmtree(folder, ignore_errors=True)
     atomic.write_text(tag, fingerprint)
+
+
+def _validation(context: Context, settings: TrainConfig) -> list[Pair] | None:
+    """Gold validation, where the settings measure on the way; its contexts are closed to training anyway."""
+    if settings.eval_steps is None and settings.early_stopping_patience is None:
+        return None
+    rows = context.workspace.table("gold").rows()
+    return [from_row(row) for row in rows if row["split"] == "validation" and row["label"] != "tie"]
+
+
+def _probabilities(context: Context) -> dict[str, float]:
+    """The best RM's probability that `first` wins, of every pair whose label people did not settle."""
+    rows = context.workspace.table("decisions").rows()
+    return {row["pair_id"]: row["p_first"] for row in rows if row["rule"] != "human" and row["p_first"] is not None}
 
 
 def training_rows(context: Context, data: str) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def _curation_steps(count: int) -> list[Step]:
         ),
         Step(
             name="train", title="Training the final model and its rival", run=final.train_models, sections=["train", "reward", "head", "evaluate"],
-            reads=["curated", "pool", "gold", "featured"], writes=["trained"],
+            reads=["curated", "decisions", "pool", "gold", "featured"], writes=["trained"],
         ),
         Step(
             name="evaluate", title="Measuring on held-out pairs", run=final.evaluate_models, sections=["evaluate", "reward", "train"],

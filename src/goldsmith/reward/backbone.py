@@ -12,9 +12,9 @@ from goldsmith.reward.checkpoint import (
     choose_device,
     choose_dtype,
     load_tokenizer,
+    load_weights,
     locate,
     max_positions,
-    quiet_loading,
     read_config,
 )
 from goldsmith.reward.classifier import refuse_quantised, refuse_remote_code
@@ -49,8 +49,8 @@ def load_backbone(config: RewardConfig) -> Backbone:
     """Return the base model of a configuration.
 
     Raises:
-        UserError: it is missing, quantised or needs code of its own, has no chat template or usable pad token, or `max_length` is
-            above its maximum.
+        UserError: it is missing, broken, quantised or needs code of its own, has no chat template or usable pad token, or `max_length`
+            is above its maximum.
     """
     from transformers import AutoModel
 
@@ -59,8 +59,7 @@ def load_backbone(config: RewardConfig) -> Backbone:
     refuse_quantised(folder, description)
     refuse_remote_code(folder, description)
     device = choose_device()
-    with quiet_loading():
-        trunk = AutoModel.from_pretrained(str(folder), dtype=choose_dtype(config.dtype, device), trust_remote_code=False)
+    trunk = load_weights(AutoModel, folder, choose_dtype(config.dtype, device), trust_remote_code=False)
     renderer = make_renderer(folder, trunk.config, config)
     check_positions(trunk.config, renderer.max_length, config.base)
     reason = why_not_packed(trunk.config)

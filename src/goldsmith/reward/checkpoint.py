@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -145,6 +145,36 @@ def quiet_loading() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+def load_weights(kind: Any, folder: Path, dtype: Any, *, replaced: Collection[str] = (), **options: Any) -> Any:
+    """Return the model of a checkpoint folder, every weight of it read from there.
+
+    Args:
+        kind: a transformers auto class.
+        folder: the checkpoint.
+        dtype: of the weights in memory.
+        replaced: weights that the caller sets himself, which need not be there.
+        options: passed on to the library.
+
+    Raises:
+        UserError: weights are missing, broken or of another shape.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with quiet_loading():
+            model, report = kind.from_pretrained(
+                str(folder), dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch the model again") from None
+    # A mismatch comes with both shapes.
+    found = {*report["missing_keys"], *(key if isinstance(key, str) else key[0] for key in report["mismatched_keys"])}
+    lost = sorted(found - set(replaced))
+    if lost:
+        raise UserError(f"{folder}: weights are missing or have another shape ({', '.join(lost[:4])}); fetch the model again")
+    return model
 
 
 def choose_device() -> Any:

@@ -26,7 +26,7 @@ from goldsmith.reward.checkpoint import (
     tensor_files,
 )
 from goldsmith.reward.classifier import HEAD, refuse_quantised, refuse_remote_code
-from goldsmith.reward.ensemble import ENSEMBLE
+from goldsmith.reward.ensemble import FILE as ENSEMBLE
 from goldsmith.reward.model import RewardModel
 from goldsmith.reward.pad import free_pads, is_free
 from goldsmith.reward.render import PROBES, Renderer

@@ -131,8 +131,8 @@ def fit_head(
         DataError: no pairs, features that are not finite, or weights that are negative or sum to 0.
     """
     chosen, rejected = np.asarray(features_chosen, dtype=np.float64), np.asarray(features_rejected, dtype=np.float64)
-    scale = _scale(chosen, rejected)
-    weight_N = _weights(weights, len(chosen))
+    scale = feature_scale(chosen, rejected)
+    weight_N = checked_weights(weights, len(chosen))
     rows_NR, basis_WR = principal_basis((chosen - rejected) / scale)
     fold_N = assign_folds(groups, folds, seed)
     trials, l2, temperature = _choose(rows_NR, weight_N, fold_N, tuple(l2s))
@@ -244,7 +244,12 @@ def _choose(
     return tuple(trial for trial, _ in found), best.l2, temperature
 
 
-def _scale(chosen: Floats, rejected: Floats) -> Floats:
+def feature_scale(chosen: Floats, rejected: Floats) -> Floats:
+    """Return what to divide features by so that a typical pair's squared difference is about 1, float64 [width].
+
+    Raises:
+        DataError: no pairs, or features that are not finite.
+    """
     if chosen.ndim != 2 or chosen.shape != rejected.shape or not len(chosen):
         raise DataError(f"a head needs pairs: features of shape {chosen.shape} and {rejected.shape}")
     if not (np.isfinite(chosen).all() and np.isfinite(rejected).all()):
@@ -255,7 +260,12 @@ def _scale(chosen: Floats, rejected: Floats) -> Floats:
     return np.asarray(spread * np.sqrt(2.0 * chosen.shape[1]), dtype=np.float64)
 
 
-def _weights(weights: ArrayLike | None, count: int) -> Floats:
+def checked_weights(weights: ArrayLike | None, count: int) -> Floats:
+    """Return pair weights of mean 1, float64 [count]; 1 each when none are given.
+
+    Raises:
+        DataError: they are not `count` finite non-negative numbers with a positive sum.
+    """
     values = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     if values.shape != (count,) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise DataError(f"pair weights must be {count} finite non-negative numbers that do not sum to 0")

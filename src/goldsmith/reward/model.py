@@ -11,7 +11,7 @@ from goldsmith.reward.calibration import Calibration, read_calibration
 from goldsmith.reward.card import CARD, read_card
 from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, load_tokenizer, locate, max_positions
 from goldsmith.reward.classifier import load_classifier
-from goldsmith.reward.ensemble import load_ensemble
+from goldsmith.reward.ensemble import HeadEnsemble
 from goldsmith.reward.grouping import Progress, Reply, group_replies
 from goldsmith.reward.packing import Group, collate, plan_batches
 from goldsmith.reward.render import Rendered, Renderer, TruncationSide
@@ -50,7 +50,7 @@ class RewardModel:
         pooling: Pooling = "last",
         token_budget: int = 4096,
         head_bias: float = 0.0,
-        ensemble_KD: torch.Tensor | None = None,
+        ensemble: HeadEnsemble | None = None,
         calibration: Calibration | None = None,
     ):
         """Wrap a loaded classifier; `load` is the usual way.
@@ -62,13 +62,13 @@ class RewardModel:
             pooling: where the reward is read.
             token_budget: tokens of a forward pass.
             head_bias: added to every reward; only converted value heads have one.
-            ensemble_KD: bootstrap heads, float32 [K, D].
+            ensemble: heads fitted to resampled contexts.
             calibration: none: win probabilities are uncalibrated.
         """
         from goldsmith.identity import digest
 
         self.classifier, self.renderer, self.pooling, self.token_budget = classifier, renderer, pooling, token_budget
-        self.head_bias, self.ensemble_KD, self.calibration = head_bias, ensemble_KD, calibration or Calibration()
+        self.head_bias, self.ensemble, self.calibration = head_bias, ensemble, calibration or Calibration()
         self.trunk = getattr(classifier, classifier.base_model_prefix)
         facts = [content_digest, renderer.max_length, renderer.truncation_side, pooling, *([head_bias] if head_bias else [])]
         self.digest = digest(facts)
@@ -123,7 +123,7 @@ class RewardModel:
             pooling=pooling,
             token_budget=token_budget,
             head_bias=float(made.get("head_bias", 0.0)),
-            ensemble_KD=load_ensemble(folder, classifier.score.in_features),
+            ensemble=HeadEnsemble.load(folder, classifier.score.in_features),
             calibration=read_calibration(folder),
         )
 
@@ -225,7 +225,7 @@ class RewardModel:
             "batching": self.batching,
             "attention": KERNEL if self._packs else str(getattr(self.trunk.config, "_attn_implementation", None)),
             "template_inserts": self.renderer.inserted,
-            "heads": 0 if self.ensemble_KD is None else len(self.ensemble_KD),
+            "heads": 0 if self.ensemble is None else len(self.ensemble.weight),
             "calibrated": self.calibration.is_fitted,
             "temperature": self.calibration.temperature,
         }
@@ -275,9 +275,12 @@ class RewardModel:
         own_R1 = head_scores(last_RD, self.classifier.score.weight)[:, None] + self.head_bias
         if self.classifier.score.bias is not None:
             own_R1 = own_R1 + self.classifier.score.bias.float()
-        if self.ensemble_KD is None:
+        if self.ensemble is None:
             return own_R1
-        return torch.cat([own_R1, last_RD.float() @ self.ensemble_KD.to(last_RD.device).T], dim=1)
+        weight_KD, center_D = (
+            torch.as_tensor(values, device=last_RD.device) for values in (self.ensemble.weight, self.ensemble.center)
+        )
+        return torch.cat([own_R1, (last_RD.float() - center_D) @ weight_KD.T], dim=1)
 
 
 def head_scores(last_RD: torch.Tensor, weight_1D: torch.Tensor) -> torch.Tensor:

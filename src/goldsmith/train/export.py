@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.reward.card import CARD
-from goldsmith.reward.checkpoint import quiet_loading
+from goldsmith.reward.checkpoint import load_weights, quiet_loading
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import RewardModel
 from goldsmith.reward.render import Renderer
 from goldsmith.reward.roundtrip import TOLERANCE, check_head, check_round_trip, with_fixed_probes
 from goldsmith.store.atomic import write_directory, write_json
+from goldsmith.train.checkpoints import system_errors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from goldsmith.reward.ensemble import HeadEnsemble
+
 __all__ = ["ROUND_TRIP_TEXTS", "TOLERANCE", "check_round_trip", "new_classifier", "save_reward_model"]
 
 ROUND_TRIP_TEXTS = 4
+METRICS = "metrics.jsonl"
+"""The loss series, one JSON object a line: a step's loss and metrics, or a validation's."""
 
 
 def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -> Any:
@@ -29,12 +35,15 @@ def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -
         folder: a causal language model or a reward model.
         pad_id: the token that other programs take for padding.
         weight: of the head, [D]; none: zeros, under which every reward is 0.
+
+    Raises:
+        UserError: weights other than the head's are missing, broken or of another shape.
     """
     import torch
     import transformers
 
-    with quiet_loading():
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), num_labels=1, dtype=torch.float32)
+    kind = transformers.AutoModelForSequenceClassification
+    model = load_weights(kind, folder, torch.float32, replaced={"score.weight"}, num_labels=1)
     model.config.pad_token_id = model.config.get_text_config().pad_token_id = pad_id
     with torch.no_grad():
         values = torch.zeros(model.score.in_features) if weight is None else torch.as_tensor(weight, dtype=torch.float32)
@@ -42,7 +51,16 @@ def new_classifier(folder: Path, pad_id: int, weight: ArrayLike | None = None) -
     return model
 
 
-def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict[str, Any], probes: Sequence[Reply]) -> None:
+def save_reward_model(
+    classifier: Any,
+    renderer: Renderer,
+    out: Path,
+    card: dict[str, Any],
+    probes: Sequence[Reply],
+    *,
+    rows: Sequence[Mapping[str, Any]] = (),
+    ensemble: HeadEnsemble | None = None,
+) -> None:
     """Write a classifier to the folder `out`, which appears whole or not at all, after checking that it reloads to the same scores.
 
     Args:
@@ -51,6 +69,8 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
         out: the new folder.
         card: facts for goldsmith.json and the model card.
         probes: a few conversations to compare.
+        rows: the loss series, for metrics.jsonl.
+        ensemble: heads that tell how uncertain a score is.
 
     Raises:
         GoldsmithError: the head is lost or all zeros, or the reloaded model scores differently.
@@ -68,11 +88,14 @@ def save_reward_model(classifier: Any, renderer: Renderer, out: Path, card: dict
     chosen = with_fixed_probes(probes[:ROUND_TRIP_TEXTS])
     before = RewardModel(classifier.eval(), renderer, "in memory").score_replies(chosen)
     with write_directory(out) as folder:
-        with quiet_loading():
+        with quiet_loading(), system_errors():
             classifier.save_pretrained(folder)
         renderer.tokenizer.save_pretrained(folder)
         write_json(folder / CARD, facts)
         (folder / "README.md").write_text(_readme(facts), encoding="utf-8")
+        (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        if ensemble is not None:
+            ensemble.save(folder)
         check_head(folder, classifier)
         check_round_trip(folder, chosen, before)
 

@@ -3,66 +3,148 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.errors import UserError
-from goldsmith.reward.checkpoint import choose_device, choose_dtype
-from goldsmith.reward.trunk import join_trunk
-from goldsmith.train.batches import make_units, plan_epoch
+from goldsmith.reward.checkpoint import choose_device
+from goldsmith.train.batches import make_units, plan_epoch, without_identical
+from goldsmith.train.checkpoints import choose_checkpoint
 from goldsmith.train.export import new_classifier
+from goldsmith.train.job import Trained
+from goldsmith.train.precision import is_mixed
+from goldsmith.train.trackers import tensorboard_callback, tracker_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from goldsmith.config.train import LoraConfig, TrainConfig
     from goldsmith.train.batches import Unit
     from goldsmith.train.frozen import FrozenStates
-    from goldsmith.train.run import Job
-    from goldsmith.train.trainer import PairModel
+    from goldsmith.train.job import Job
+    from goldsmith.train.model import PairModel
+    from goldsmith.train.trainer import PairTrainer
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The linear maps of a Llama-like layer; each gets an adapter."""
 
 
-def fine_tune(job: Job) -> tuple[Any, dict[str, Any]]:
-    """Return the trained classifier, adapters merged, and metrics {steps, loss, train_accuracy}."""
+def fine_tune(job: Job) -> Trained:
+    """Return the trained classifier, adapters merged, its loss series, and metrics {steps, loss, train_accuracy, ...}.
+
+    Raises:
+        UserError: nothing differs between the replies, the loss is not finite, or the checkpoint is corrupt.
+        StoreError: a checkpoint cannot be written.
+    """
+    with warnings.catch_warnings():
+        # Of the libraries to each other; nothing that whoever trains could act on.
+        warnings.simplefilter("ignore", FutureWarning)
+        return _fine_tune(job)
+
+
+def _fine_tune(job: Job) -> Trained:
     from transformers import set_seed
 
-    from goldsmith.train.trainer import PairModel, PairTrainer, ShowProgress, StopOnBadGradient, last_complete_checkpoint
+    from goldsmith.train.model import PairModel
 
     set_seed(job.seed)
-    renderer, config = job.features.renderer, job.config
-    units = make_units(job.pairs, renderer, config.batch_size, share=job.features.backbone.packs, weights=job.weights)
-    sizes = [len(unit.chosen) for unit in units]
-    steps = [step for epoch in range(config.epochs) for step in plan_epoch(sizes, config.batch_size, epoch, job.seed)]
-    classifier = new_classifier(job.features.backbone.folder, renderer.pad_id, job.head.weight)
-    adapted, frozen_layers = _prepare(classifier, config)
-    model = PairModel(classifier, frozen_layers)
+    units, identical, cut = _units(job)
+    steps = _plan(units, job)
+    device = choose_device()
+    classifier = new_classifier(job.features.backbone.folder, job.features.renderer.pad_id, job.head.weight).to(device)
+    adapted, frozen_layers = _prepare(classifier, job.config)
+    mixed = is_mixed(job.config.precision, job.features.config.dtype, device)
+    model = PairModel(classifier, frozen_layers, mixed=mixed, recompute=job.config.gradient_checkpointing)
+    trainer = _trainer(job, model, units, steps)
+    _run(trainer, choose_checkpoint(job.work, job.resume))
+    if trainer.validate is not None:
+        trainer.validate.restore_best()
+    model.release()
+    merged = adapted.merge_and_unload() if adapted is not classifier else classifier
+    facts = {"precision": "bf16-master32" if mixed else "float32", "truncated_replies": cut}
+    return Trained(classifier=merged, metrics=_metrics(trainer, job) | facts, rows=trainer.rows, identical=identical)
+
+
+def _units(job: Job) -> tuple[list[Unit], list[str], int]:
+    """Return units, names of what was dropped because its replies became the same, and how many replies were cut."""
+    renderer, material = job.features.renderer, job.material
+    before = renderer.truncated
+    units = make_units(
+        material.pairs,
+        renderer,
+        job.config.batch_size,
+        share=job.features.backbone.packs,
+        labels=material.labels,
+        lists=material.lists,
+    )
+    cut = renderer.truncated - before
+    units, identical = without_identical(units)
+    if not units:
+        raise UserError(f"the replies of all {len(identical)} pairs are the same after they were cut; raise reward.max_length")
+    return units, identical, cut
+
+
+def _plan(units: Sequence[Unit], job: Job) -> list[list[int]]:
+    sizes = [unit.size for unit in units]
+    return [step for epoch in range(job.config.epochs) for step in plan_epoch(sizes, job.config.batch_size, epoch, job.seed)]
+
+
+def _trainer(job: Job, model: PairModel, units: Sequence[Unit], steps: Sequence[list[int]]) -> PairTrainer:
+    from goldsmith.train.callbacks import ShowProgress, StopOnBadGradient
+    from goldsmith.train.trainer import PairTrainer
+
     trainer = PairTrainer(
         model,
         units,
         steps,
-        pad_id=renderer.pad_id,
+        pad_id=job.features.renderer.pad_id,
         token_budget=job.features.config.token_budget,
-        center=config.center_rewards,
+        center=job.config.center_rewards,
         frozen=_frozen(model, units, job),
+        keep_checkpoints=job.config.keep_checkpoints,
         args=_arguments(job, len(steps)),
     )
     trainer.add_callback(StopOnBadGradient(trainer))
+    if "tensorboard" in job.config.track:
+        trainer.add_callback(tensorboard_callback(job.out.with_name(f"{job.out.name}.tensorboard")))
+    _add_validation(trainer, job, len(steps))
     if job.progress:
-        trainer.add_callback(ShowProgress(job.progress))
-    checkpoint = last_complete_checkpoint(job.work)
+        trainer.add_callback(ShowProgress(trainer, job.progress))
+    return trainer
+
+
+def _add_validation(trainer: PairTrainer, job: Job, num_steps: int) -> None:
+    from goldsmith.train.validation import Validate
+
+    config, pairs = job.config, job.material.validation
+    if config.eval_steps is None and config.early_stopping_patience is None:
+        return
+    share = job.features.backbone.packs
+    units = make_units(pairs, job.features.renderer, config.batch_size, share=share)
+    every = config.eval_steps or max(1, math.ceil(num_steps / 10))
+    trainer.validate = Validate(trainer, units, job.work, every, config.early_stopping_patience)
+    trainer.add_callback(trainer.validate)
+
+
+def _run(trainer: PairTrainer, checkpoint: Path | None) -> None:
+    if checkpoint is not None and trainer.stopped_at(checkpoint):
+        return
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    merged = adapted.merge_and_unload() if adapted is not classifier else classifier
-    join_trunk(getattr(merged, merged.base_model_prefix))
-    recent = trainer.step_metrics[-max(1, len(steps) // config.epochs) :]
-    pairs = sum(step["pairs"] for step in recent)
-    metrics = {
+
+
+def _metrics(trainer: PairTrainer, job: Job) -> dict[str, Any]:
+    steps = [row for row in trainer.rows if "loss" in row]
+    recent = steps[-max(1, len(trainer.train_dataset) // job.config.epochs) :]
+    pairs = sum(row["pairs"] for row in recent)
+    found = {
         "steps": len(steps),
-        "loss": sum(step["loss"] * step["pairs"] for step in recent) / pairs,
-        "train_accuracy": sum(step["accuracy"] * step["pairs"] for step in recent) / pairs,
+        "loss": sum(row["loss"] * row["pairs"] for row in recent) / pairs,
+        "train_accuracy": sum(row["accuracy"] * row["pairs"] for row in recent) / pairs,
     }
-    return merged, metrics
+    if trainer.validate is not None and trainer.validate.best is not None:
+        found["best_step"] = trainer.validate.best["step"]
+    return found
 
 
 def _frozen(model: PairModel, units: Sequence[Unit], job: Job) -> FrozenStates | None:
@@ -70,15 +152,13 @@ def _frozen(model: PairModel, units: Sequence[Unit], job: Job) -> FrozenStates |
 
     if model.lower is None or not fits_in_memory(units, model.classifier.config.hidden_size):
         return None
-    device = choose_device()
-    model.to(device)
     return FrozenStates(
         model.lower,
         units,
         pad_id=job.features.renderer.pad_id,
         packed=model.packs,
         token_budget=job.features.config.token_budget,
-        device=device,
+        device=model.classifier.device,
     )
 
 
@@ -118,28 +198,26 @@ def _first_layer(lora: LoraConfig, depth: int) -> int:
 
 
 def _arguments(job: Job, num_steps: int) -> Any:
-    import torch
     from transformers import TrainingArguments
 
     config = job.config
-    device = choose_device()
     return TrainingArguments(
         output_dir=str(job.work),
         max_steps=num_steps,
         per_device_train_batch_size=1,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.schedule if config.schedule != "constant" else "constant_with_warmup",
-        warmup_steps=math.ceil(config.warmup_share * num_steps),
+        warmup_steps=math.ceil(config.warmup_ratio * num_steps),
         weight_decay=config.weight_decay,
-        bf16=choose_dtype(job.features.config.dtype, device) == torch.bfloat16,
-        use_cpu=device.type == "cpu",
+        adam_beta1=config.adam_betas[0],
+        adam_beta2=config.adam_betas[1],
+        max_grad_norm=config.max_grad_norm,
+        use_cpu=choose_device().type == "cpu",
         seed=job.seed,
         save_strategy="steps",
         save_steps=config.checkpoint_steps,
-        save_total_limit=2,
-        logging_steps=10,
-        report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
+        **tracker_arguments(config.track, job.out.name),
     )

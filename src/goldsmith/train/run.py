@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.train import TrainConfig
 from goldsmith.config.workspace import GoldsmithConfig
-from goldsmith.errors import UserError
-from goldsmith.identity import combined_digest, digest
-from goldsmith.reward.checkpoint import checkpoint_digest, locate
+from goldsmith.errors import DataError, UserError
+from goldsmith.pool.sources import Rejected, read_pairs
+from goldsmith.pool.sources.lists import RankedList, read_lists
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.grouping import Reply
-from goldsmith.reward.head import Head, fit_head
+from goldsmith.reward.head import Head
 from goldsmith.reward.model import CARD, RewardModel, read_card
-from goldsmith.store.atomic import write_json
-from goldsmith.train.batches import select_pairs
+from goldsmith.train.checkpoints import Resume
+from goldsmith.train.fit import ensemble, fit, head_rows
+from goldsmith.train.job import Job, Progress, Trained, check_settings, open_work, run_facts
+from goldsmith.train.material import Material, gather, p_first_of
+from goldsmith.train.trackers import check_trackers
 from goldsmith.types import Pair
-
-Progress = Callable[[int, int], None]
-"""Called with (steps done, steps in all)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,25 +33,11 @@ class TrainResult:
 
     Attributes:
         path: the folder.
-        metrics: JSON values: pairs, ties, steps, last loss, training accuracy, validation accuracy where asked for.
+        metrics: JSON values: pairs, ties, dropped by reason, steps, last loss, training accuracy, validation accuracy where asked for.
     """
 
     path: Path
     metrics: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What a training method needs."""
-
-    pairs: list[Pair]
-    weights: Mapping[str, float]
-    config: TrainConfig
-    features: FeatureStore
-    head: Head
-    seed: int
-    work: Path
-    progress: Progress | None
 
 
 def train_reward_model(
@@ -63,116 +48,214 @@ def train_reward_model(
     reward_config: RewardConfig,
     *,
     seed: int,
+    lists: Sequence[RankedList] = (),
     validation: Sequence[Pair] | None = None,
     init_head: Head | None = None,
     weights: Mapping[str, float] | None = None,
+    p_first: Mapping[str, float] | None = None,
     head_config: HeadConfig | None = None,
     features: FeatureStore | None = None,
     fingerprint: str = "",
+    resume: Resume = "last",
     progress: Progress | None = None,
 ) -> TrainResult:
-    """Train a reward model on pairs and write it to `out`.
+    """Train a reward model on pairs and write it to `out`, with the loss series as `metrics.jsonl` beside the weights.
 
     A call that was killed continues from its last checkpoint when it is made again; a finished one returns at once.
 
     Args:
-        pairs: labelled pairs; ties are counted and left out.
+        pairs: labelled pairs; ties, empty and identical replies, and contexts of the validation pairs are counted and left out.
         base: `embedded`, a folder or a hub id.
         out: the model's folder; beside it stands `.<name>.work` with checkpoints until the end.
-        config: method and schedule.
+        config: method, loss and schedule.
         reward_config: rendering, arithmetic and feature cache; its `base` is not read.
-        seed: of the draw, the order, adapters and folds.
-        validation: pairs to measure accuracy on at the end.
+        seed: of the draw, the order, adapters, folds and resampling.
+        lists: ranked lists, learned whole.
+        validation: pairs to measure accuracy on, at the end and, where the settings say so, on the way.
         init_head: head on the readout `last` to begin with; none: fitted here.
-        weights: weight by pair id, 1 where absent.
+        weights: weight by pair or list id, 1 where absent.
+        p_first: probability that `first` is the better reply by pair id, learned when `config.soft_labels` is on.
         head_config: penalties of a head fitted here.
         features: an open store of the same base and configuration, to save loading it again.
         fingerprint: whatever else decides the result, for the caller's sake.
-        progress: called with (steps done, steps in all).
+        resume: which checkpoint to go on from: `last` refuses a corrupt one, `intact` passes over it, `restart` begins anew.
+        progress: called with (steps done, steps in all, what they are, the last loss in words).
 
     Raises:
-        UserError: no pairs with a label, a model that cannot be trained, a loss that is not finite, another run in `out`.
+        UserError: no pairs with a label, a model that cannot be trained, a loss that is not finite, another run in `out`,
+            settings that do not fit together, a corrupt checkpoint.
+        StoreError: the disk is full; the last checkpoint is kept.
     """
     reward_config = reward_config.model_copy(update={"base": str(base)})
-    chosen = select_pairs(pairs, config.max_pairs, seed)
-    ties = sum(pair.label == "tie" for pair in pairs)
-    if not chosen:
-        raise UserError(f"nothing to train on: {len(pairs)} pairs, {ties} of them ties; give pairs with a preferred reply")
-    facts = _facts(chosen, base, config, reward_config, seed, init_head, weights, fingerprint)
+    check_trackers(config.track)
+    material = gather(pairs, lists, config, seed, weights=weights, p_first=p_first, validation=validation)
+    check_settings(config, len(material.lists), len(material.validation))
+    facts = run_facts(material, base, config, reward_config, seed, init_head, fingerprint)
     if (out / CARD).is_file() and read_card(out).get("run") == facts["run"]:
         return TrainResult(path=out, metrics=read_card(out)["metrics"])
     if out.exists() and any(out.iterdir()):
         raise UserError(
             f"{out} holds something else already (another model, other data or settings); name another --out, or delete it"
         )
-    work = _open_work(out, facts)
+    work = open_work(out, facts, resume)
     store = features or FeatureStore(reward_config, reward_config.feature_cache or work / "features")
-    head = init_head or _fit(chosen, store, (head_config or HeadConfig()).l2, seed, weights or {})
-    job = Job(
-        pairs=chosen, weights=weights or {}, config=config, features=store, head=head, seed=seed, work=work, progress=progress
-    )
-    classifier, metrics = _train(job)
-    metrics = {"num_pairs": len(chosen), "ties": ties, "left_out": len(pairs) - ties - len(chosen), **metrics}
-    metrics |= _validate(classifier, store, validation)
-    _save(classifier, store, out, facts, metrics, chosen)
+    trained = _train(material, config, store, work, out, seed, init_head, (head_config or HeadConfig()).l2, resume, progress)
+    metrics = {**_counts(material, trained.identical), **trained.metrics}
+    metrics |= _validate(trained.classifier, store, material.validation)
+    _save(trained, store, out, facts, metrics, material)
     shutil.rmtree(work, ignore_errors=True)
     return TrainResult(path=out, metrics=metrics)
 
 
 def train_file(
-    path: str | Path, base: str | Path, out: Path, config: GoldsmithConfig, *, progress: Progress | None = None
+    path: str | Path,
+    base: str | Path,
+    out: Path,
+    config: GoldsmithConfig,
+    *,
+    validation: str | Path | None = None,
+    resume: Resume = "last",
+    progress: Progress | None = None,
 ) -> TrainResult:
     """Train on a file of pairs in any format that `pool add` reads; rows that are no pairs are counted by reason in the metrics.
 
-    Raises:
-        UserError: as `train_reward_model`, or the file cannot be read.
-    """
-    from goldsmith.pool.sources import Rejected, read_pairs
+    A file of ranked replies is read as lists where `train.ranked_lists` is `plackett-luce`. A column `p_chosen` holds soft labels.
 
-    pairs: list[Pair] = []
+    Args:
+        path: the file.
+        base: as for `train_reward_model`.
+        out: likewise.
+        config: its sections `train`, `reward`, `head` and the seed.
+        validation: a file of pairs to measure on; its contexts are not trained on.
+        resume: as for `train_reward_model`.
+        progress: likewise.
+
+    Raises:
+        UserError: as `train_reward_model`, or a file cannot be read.
+    """
     rejected: Counter[str] = Counter()
+    pairs, lists = _read(path, config, rejected)
+    rejected_held: Counter[str] = Counter()
+    held = _pairs_of(validation, config, rejected_held) if validation is not None else None
+    if held is not None and not held:
+        raise DataError(f"{validation}: holds no pair to validate on")
+    result = train_reward_model(
+        pairs,
+        base,
+        out,
+        config.train,
+        config.reward,
+        seed=config.seed,
+        lists=lists,
+        validation=held,
+        p_first=p_first_of(pairs) if config.train.soft_labels else None,
+        head_config=config.head,
+        resume=resume,
+        progress=progress,
+    )
+    told = {"rejected_rows": dict(rejected)} | ({"rejected_validation_rows": dict(rejected_held)} if held else {})
+    return TrainResult(path=result.path, metrics={**result.metrics, **told})
+
+
+def _read(path: str | Path, config: GoldsmithConfig, rejected: Counter[str]) -> tuple[list[Pair], list[RankedList]]:
+    if config.train.ranked_lists == "pairs":
+        return _pairs_of(path, config, rejected), []
+    lists = []
+    for found in read_lists(path, max_line_mb=config.pool.max_line_mb):
+        if isinstance(found, Rejected):
+            rejected[found.reason] += 1
+        else:
+            lists.append(found)
+    return [], lists
+
+
+def _pairs_of(path: str | Path, config: GoldsmithConfig, rejected: Counter[str]) -> list[Pair]:
+    pairs: list[Pair] = []
     for row in read_pairs(path, max_line_mb=config.pool.max_line_mb):
         if isinstance(row, Rejected):
             rejected[row.reason] += 1
         else:
             pairs.append(row)
-    result = train_reward_model(
-        pairs, base, out, config.train, config.reward, seed=config.seed, head_config=config.head, progress=progress
+    return pairs
+
+
+def _train(
+    material: Material,
+    config: TrainConfig,
+    store: FeatureStore,
+    work: Path,
+    out: Path,
+    seed: int,
+    init_head: Head | None,
+    l2s: Sequence[float],
+    resume: Resume,
+    progress: Progress | None,
+) -> Trained:
+    if config.method == "head":
+        return _train_head(material, config, store, seed, init_head, l2s, progress)
+    from goldsmith.train.fine_tune import fine_tune
+
+    head = init_head or fit(head_rows(material, store), l2s, seed)
+    job = Job(
+        material=material,
+        config=config,
+        features=store,
+        head=head,
+        seed=seed,
+        work=work,
+        out=out,
+        resume=resume,
+        progress=progress,
     )
-    return TrainResult(path=result.path, metrics={**result.metrics, "rejected_rows": dict(rejected)})
+    return fine_tune(job)
 
 
-def _train(job: Job) -> tuple[Any, dict[str, Any]]:
+def _train_head(
+    material: Material,
+    config: TrainConfig,
+    store: FeatureStore,
+    seed: int,
+    init_head: Head | None,
+    l2s: Sequence[float],
+    progress: Progress | None,
+) -> Trained:
     from goldsmith.train.export import new_classifier
 
-    if job.config.method != "head":
-        from goldsmith.train.fine_tune import fine_tune
-
-        return fine_tune(job)
-    if job.progress:
-        job.progress(1, 1)
-    return new_classifier(job.features.backbone.folder, job.features.renderer.pad_id, job.head.weight), {
-        "steps": 0,
-        "cv_accuracy": job.head.accuracy,
-        "l2": job.head.l2,
-    }
-
-
-def _fit(pairs: Sequence[Pair], store: FeatureStore, l2s: Sequence[float], seed: int, weights: Mapping[str, float]) -> Head:
-    replies = [Reply(pair.messages, content, pair.pair_id) for pair in pairs for content in (pair.chosen, pair.rejected)]
-    vectors = store.features(replies, readout="last")
-    return fit_head(
-        vectors[::2],
-        vectors[1::2],
-        [pair.context_id for pair in pairs],
-        l2s,
-        seed,
-        [weights.get(pair.pair_id, 1.0) for pair in pairs],
+    cut = store.renderer.truncated
+    rows = head_rows(material, store)
+    cut = store.renderer.truncated - cut
+    head = init_head or fit(rows, l2s, seed)
+    heads = ensemble(rows, head, config.bootstrap_heads, seed)
+    if progress:
+        progress(1, 1, "heads", "")
+    classifier = new_classifier(store.backbone.folder, store.renderer.pad_id, head.weight)
+    return Trained(
+        classifier=classifier,
+        metrics={
+            "steps": 0,
+            "cv_accuracy": head.accuracy,
+            "l2": head.l2,
+            "heads": len(heads.weight) if heads else 0,
+            "truncated_replies": cut,
+        },
+        rows=[asdict(trial) for trial in head.trials],
+        identical=rows.identical,
+        ensemble=heads,
     )
 
 
-def _validate(classifier: Any, store: FeatureStore, validation: Sequence[Pair] | None) -> dict[str, Any]:
-    decided = [pair for pair in validation or () if pair.label != "tie"]
+def _counts(material: Material, identical: Sequence[str]) -> dict[str, Any]:
+    counts = dict(material.counts)
+    if identical:
+        names = set(identical)
+        lists = sum(ranked.list_id in names for ranked in material.lists)
+        counts["dropped"] = {**counts["dropped"], "identical-after-truncation": len(names)}
+        counts["num_lists"] -= lists
+        counts["num_pairs"] -= len(names) - lists
+    return counts
+
+
+def _validate(classifier: Any, store: FeatureStore, decided: Sequence[Pair]) -> dict[str, Any]:
     if not decided:
         return {}
     model = RewardModel(classifier.eval(), store.renderer, "in memory", token_budget=store.config.token_budget)
@@ -185,55 +268,15 @@ def _validate(classifier: Any, store: FeatureStore, validation: Sequence[Pair] |
 
 
 def _save(
-    classifier: Any, store: FeatureStore, out: Path, facts: dict[str, Any], metrics: dict[str, Any], pairs: Sequence[Pair]
+    trained: Trained, store: FeatureStore, out: Path, facts: dict[str, Any], metrics: dict[str, Any], material: Material
 ) -> None:
     from goldsmith.train.export import ROUND_TRIP_TEXTS, save_reward_model
 
-    probes = [Reply(pair.messages, pair.chosen, pair.pair_id) for pair in pairs[:ROUND_TRIP_TEXTS]]
+    probes = [Reply(pair.messages, pair.chosen, pair.pair_id) for pair in material.pairs[:ROUND_TRIP_TEXTS]]
+    probes += [
+        Reply(ranked.context, ranked.replies[0], ranked.list_id) for ranked in material.lists[: ROUND_TRIP_TEXTS - len(probes)]
+    ]
     if out.exists():
         out.rmdir()
-    save_reward_model(classifier, store.renderer, out, {**facts, "num_pairs": len(pairs), "metrics": metrics}, probes)
-
-
-def _facts(
-    pairs: Sequence[Pair],
-    base: str | Path,
-    config: TrainConfig,
-    reward_config: RewardConfig,
-    seed: int,
-    init_head: Head | None,
-    weights: Mapping[str, float] | None,
-    fingerprint: str,
-) -> dict[str, Any]:
-    """Return what decides the result, with its digest as `run`; the same run is continued, another is refused."""
-    rows = sorted(f"{pair.pair_id} {pair.label} {(weights or {}).get(pair.pair_id, 1.0)}" for pair in pairs)
-    facts = {
-        "base": str(base),
-        "base_digest": checkpoint_digest(locate(base)),
-        "method": config.method,
-        "seed": seed,
-        "data_digest": combined_digest(rows),
-        "train": config.model_dump(mode="json", exclude={"checkpoint_steps"}),
-        "reward": reward_config.model_dump(mode="json", include={"max_length", "truncation_side", "dtype", "token_budget"}),
-        "init_head": init_head.digest if init_head else None,
-        "fingerprint": fingerprint,
-    }
-    return {**facts, "run": digest(facts)}
-
-
-def _open_work(out: Path, facts: dict[str, Any]) -> Path:
-    """Return the folder of checkpoints; what another run left there is refused, with the keys that differ."""
-    work = out.with_name(f".{out.name}.work")
-    path = work / "run.json"
-    if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        differing = sorted(key for key in facts if key != "run" and before.get(key) != facts[key])
-        if differing:
-            raise UserError(
-                f"{work} holds an unfinished training that differs in {', '.join(differing)}; run it with the same settings to "
-                "finish it, or delete that folder to begin anew"
-            )
-    else:
-        work.mkdir(parents=True, exist_ok=True)
-        write_json(path, facts)
-    return work
+    card = {**facts, "num_pairs": len(material.pairs), "num_lists": len(material.lists), "metrics": metrics}
+    save_reward_model(trained.classifier, store.renderer, out, card, probes, rows=trained.rows, ensemble=trained.ensemble)

@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer
 
 from goldsmith.errors import UserError
-from goldsmith.reward.model import head_scores
-from goldsmith.reward.packing import Batch, collate
-from goldsmith.reward.trunk import last_token, run_trunk, split_trunk, supports_packing
+from goldsmith.reward.packing import collate
 from goldsmith.train.batches import Unit, split_by_tokens
+from goldsmith.train.checkpoints import read_checkpoint, read_rows, rotate, write_checkpoint
 from goldsmith.train.frozen import FrozenStates
-from goldsmith.train.loss import bradley_terry_loss
+from goldsmith.train.loss import LossOut
+from goldsmith.train.model import PairModel
+from goldsmith.train.objective import SHOWN, not_finite, units_loss
+from goldsmith.train.state import load_optimizer, optimizer_tensors, random_states, set_random_states
 
-WEIGHTS = "trainable.safetensors"
-COMPLETE = "complete"
-"""Empty file that is written last into a checkpoint: one without it is torn, and not used."""
-
-
-class PairModel(nn.Module):
-    """A classifier that gives the rewards of a batch, its frozen lower layers run without a gradient.
-
-    Attributes:
-        classifier: the whole model, with adapters if there are any.
-        lower: frozen layers below the first trained one; None when everything is trained.
-        upper: the rest of the trunk.
-        packs: packed rows are exact on this trunk.
-    """
-
-    def __init__(self, classifier: Any, frozen_layers: int) -> None:
-        super().__init__()
-        self.classifier = classifier
-        trunk = getattr(classifier, classifier.base_model_prefix)
-        # Kept out of the module tree: they are other views of the classifier's own layers.
-        parts = split_trunk(trunk, frozen_layers) if frozen_layers else (None, trunk)
-        object.__setattr__(self, "lower", parts[0])
-        object.__setattr__(self, "upper", parts[1])
-        self.packs = supports_packing(classifier.config)
-
-    def frozen_states(self, batch: Batch) -> torch.Tensor | None:
-        """Return what the frozen layers make of a batch, [B, L, D]; None when there are none."""
-        if self.lower is None:
-            return None
-        with torch.no_grad():
-            states: torch.Tensor = run_trunk(self.lower, batch).last_hidden_state
-        return states
-
-    def forward(self, batch: Batch, inputs_BLD: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the rewards of a batch, float32 [R], in the order of `batch.rows`."""
-        states_BLD = run_trunk(self.upper, batch, inputs_BLD).last_hidden_state
-        return head_scores(last_token(states_BLD, batch), self.classifier.score.weight)
+if TYPE_CHECKING:
+    from goldsmith.train.validation import Validate
 
 
 class Steps(Dataset[list[int]]):
@@ -75,7 +40,12 @@ class Steps(Dataset[list[int]]):
 
 
 class PairTrainer(Trainer):  # type: ignore[misc]
-    """Trainer whose batch is a list of units; checkpoints hold what is trained, and nothing else of the model."""
+    """Trainer whose batch is a list of units; checkpoints hold what is trained, and nothing else of the model.
+
+    Attributes:
+        rows: the loss series: one row a step, and one a validation.
+        validate: what measures on validation pairs; None without any.
+    """
 
     def __init__(
         self,
@@ -87,24 +57,29 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         token_budget: int,
         center: float,
         frozen: FrozenStates | None = None,
+        keep_checkpoints: int = 2,
         **rest: Any,
     ) -> None:
         """Prepare training.
 
         Args:
             model: what is trained.
-            units: all training pairs.
+            units: all training pairs and lists.
             steps: unit numbers of every step of the run.
             pad_id: for padded tensors.
             token_budget: tokens of one forward and backward pass; a step of more is computed in pieces.
             center: weight of reward centring.
             frozen: what the frozen layers make of all units, where it is kept.
+            keep_checkpoints: how many stay on disk.
             rest: arguments of `transformers.Trainer`.
         """
         super().__init__(model=model, train_dataset=Steps(steps), **rest)
+        # Prints a dict on stdout every few steps; progress is shown by who calls.
+        self.remove_callback(PrinterCallback)
         self.units, self.pad_id, self.token_budget, self.center = units, pad_id, token_budget, center
-        self.frozen = frozen
-        self.step_metrics: list[dict[str, float]] = []
+        self.frozen, self.keep_checkpoints = frozen, keep_checkpoints
+        self.rows: list[dict[str, Any]] = []
+        self.validate: Validate | None = None
 
     def get_train_dataloader(self) -> DataLoader[list[int]]:
         """Return the steps in their order."""
@@ -116,56 +91,110 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         Raises:
             UserError: the loss is not finite; the message names the pairs, and no weight has moved.
         """
+        self.model.refresh()
         model.train()
         units = [self.units[number] for number in inputs]
-        total = sum(sum(unit.weights) for unit in units)
-        losses, pairs, correct = [], 0, 0.0
+        total = sum(unit.total_weight for unit in units)
+        losses, pairs, sums = [], 0, dict.fromkeys(SHOWN, 0.0)
         for positions in split_by_tokens(units, self.token_budget):
             piece = [units[position] for position in positions]
-            out, metrics = self._piece_loss(model, piece, [inputs[position] for position in positions], total)
-            self.accelerator.backward(out)
-            losses.append(out.detach())
-            count = sum(len(unit.chosen) for unit in piece)
-            pairs, correct = pairs + count, correct + count * metrics["accuracy"]
+            out = self._piece_loss(model, piece, [inputs[position] for position in positions], total)
+            self.accelerator.backward(out.loss)
+            losses.append(out.loss.detach())
+            count = sum(unit.size for unit in piece)
+            pairs += count
+            sums = {name: value + count * out.metrics[name] for name, value in sums.items()}
         loss = torch.stack(losses).sum()
-        self.step_metrics.append({"loss": float(loss), "accuracy": correct / pairs, "pairs": float(pairs)})
+        means = {name: value / pairs for name, value in sums.items()}
+        rate = float(self.lr_scheduler.get_last_lr()[0])
+        self.rows.append(
+            {"step": self.state.global_step + 1, "loss": float(loss), **means, "pairs": pairs, "learning_rate": rate}
+        )
         return loss
 
-    def _piece_loss(
-        self, model: PairModel, units: Sequence[Unit], numbers: Sequence[int], total: float
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+    def _piece_loss(self, model: PairModel, units: Sequence[Unit], numbers: Sequence[int], total: float) -> LossOut:
         reward_U = unit_rewards(model, units, numbers, self.frozen, self.pad_id)
-        chosen = torch.cat([reward[list(unit.chosen)] for reward, unit in zip(reward_U, units, strict=True)])
-        rejected = torch.cat([reward[list(unit.rejected)] for reward, unit in zip(reward_U, units, strict=True)])
-        weights = torch.tensor([weight for unit in units for weight in unit.weights], device=chosen.device)
-        out = bradley_terry_loss(chosen, rejected, weights, center=self.center, total_weight=total)
+        out = units_loss(reward_U, units, center=self.center, total_weight=total)
         if not torch.isfinite(out.loss):
             names = [name for unit in units for name in unit.pair_ids]
-            bad = [
-                name for name, margin in zip(names, (chosen - rejected).tolist(), strict=True) if not abs(margin) < float("inf")
-            ]
+            bad = [name for reward, unit in zip(reward_U, units, strict=True) for name in not_finite(reward, unit)]
             raise UserError(
                 f"the loss is {float(out.loss.detach())} at step {self.state.global_step + 1}, from pairs {', '.join(bad[:8] or names[:8])}; nothing was "
                 "updated. Lower train.learning_rate, or take these pairs out; the last checkpoint is kept"
             )
-        return out.loss, out.metrics
+        return out
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        folder = Path(output_dir or str(self.args.output_dir))
-        folder.mkdir(parents=True, exist_ok=True)
-        trained = {name: value.detach().contiguous() for name, value in self.model.named_parameters() if value.requires_grad}
-        save_file(trained, folder / WEIGHTS)
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Pass a step's values on to trackers, with the last step's accuracy and margin."""
+        if "loss" in logs and self.rows:
+            logs = {**logs, **{name: self.rows[-1][name] for name in SHOWN if name in self.rows[-1]}}
+        super().log(logs, start_time)
+
+    def trained(self) -> dict[str, torch.Tensor]:
+        """Return the parameters that are trained."""
+        return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+
+    def load_trained(self, tensors: Mapping[str, torch.Tensor], where: str = "the checkpoint") -> None:
+        """Copy saved parameters into the model.
+
+        Raises:
+            UserError: they are of another model.
+        """
+        parameters = self.trained()
+        if parameters.keys() != tensors.keys():
+            names = sorted(parameters.keys() ^ tensors.keys())
+            raise UserError(
+                f"{where} holds other weights than this model trains ({', '.join(names[:4])}); `--resume restart` begins anew"
+            )
+        for name, value in tensors.items():
+            if parameters[name].shape != value.shape:
+                raise UserError(
+                    f"{where}: {name} has shape {list(value.shape)}, this model's has {list(parameters[name].shape)}; "
+                    "go on with the model it was begun with, or begin anew with `--resume restart`"
+                )
+        with torch.no_grad():
+            for name, value in tensors.items():
+                parameters[name].copy_(value)
+        self.model.refresh()
+
+    def stopped_at(self, checkpoint: Path) -> bool:
+        """Whether the run had been stopped early when it wrote a checkpoint; its state is then taken up, and no step is left to do."""
+        if self.validate is None or not self.validate.is_over(read_checkpoint(checkpoint).facts["validation"]):
+            return False
+        self._load_from_checkpoint(str(checkpoint))
+        return True
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        (Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}" / COMPLETE).touch()
+        """Write a checkpoint; the newest ones before it stay until it is whole."""
+        work, step = Path(str(self.args.output_dir)), self.state.global_step
+        facts = {
+            "step": step,
+            "trainer_state": dataclasses.asdict(self.state),
+            "schedule": self.lr_scheduler.state_dict(),
+            "validation": self.validate.state() if self.validate else None,
+        }
+        tensors = {**_prefixed("weights", self.trained()), **_prefixed("optimizer", optimizer_tensors(self.optimizer))}
+        write_checkpoint(work / f"checkpoint-{step}", {**tensors, **_prefixed("random", random_states())}, facts, self.rows)
+        rotate(work, self.keep_checkpoints, self.validate.best["step"] if self.validate and self.validate.best else None)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        trained = load_file(Path(resume_from_checkpoint) / WEIGHTS)
-        parameters = dict(self.model.named_parameters())
-        with torch.no_grad():
-            for name, value in trained.items():
-                parameters[name].copy_(value)
+        folder = Path(resume_from_checkpoint)
+        self._resumed = read_checkpoint(folder)
+        self.load_trained(_under("weights", self._resumed.tensors), str(folder))
+        self.rows = read_rows(folder)
+        if self.validate is not None:
+            self.validate.load(self._resumed.facts["validation"])
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            load_optimizer(self.optimizer, _under("optimizer", self._resumed.tensors))
+            self.lr_scheduler.load_state_dict(self._resumed.facts["schedule"])
+            for group, rate in zip(self.optimizer.param_groups, self.lr_scheduler.get_last_lr(), strict=True):
+                group["lr"] = rate
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            set_random_states(_under("random", self._resumed.tensors))
 
 
 def unit_rewards(
@@ -185,45 +214,12 @@ def unit_rewards(
     return list(model(batch, inputs).split([len(unit.replies) for unit in units]))
 
 
-class StopOnBadGradient(TrainerCallback):  # type: ignore[misc]
-    """Stops before the optimizer step when a gradient is not finite."""
-
-    def __init__(self, trainer: PairTrainer) -> None:
-        self.trainer = trainer
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Check the gradients of everything that is trained."""
-        trainer = self.trainer
-        for name, value in trainer.model.named_parameters():
-            if value.grad is not None and not torch.isfinite(value.grad).all():
-                units = [trainer.units[number] for number in trainer.train_dataset[state.global_step]]
-                names = ", ".join([pair for unit in units for pair in unit.pair_ids][:8])
-                raise UserError(
-                    f"the gradient of {name} is not finite at step {state.global_step + 1} (pairs {names}, ...); nothing was updated. "
-                    "Lower train.learning_rate, or take these pairs out; the last checkpoint is kept"
-                )
+def _prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
 
 
-class ShowProgress(TrainerCallback):  # type: ignore[misc]
-    """Passes finished steps on to a progress bar."""
-
-    def __init__(self, progress: Any) -> None:
-        self.progress = progress
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Report steps done and steps in all."""
-        self.progress(state.global_step, state.max_steps)
-
-
-def last_complete_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written to its end, and remove torn ones."""
-    found = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).is_file():
-            found.append(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-    return max(found, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def _only(items: list[list[int]]) -> list[int]:

@@ -28,14 +28,15 @@ def copy(tiny_rm: Path, tmp_path: Path) -> Path:
 
 def test_bootstrap_heads_give_standard_deviations(copy: Path):
     weight_KD = torch.randn(4, 32, generator=torch.Generator().manual_seed(1))
-    save_file({"weight": weight_KD}, copy / "head_ensemble.safetensors")
+    center_D = torch.randn(32, generator=torch.Generator().manual_seed(2))
+    save_file({"weight": weight_KD, "center": center_D}, copy / "head_ensemble.safetensors")
     scores = RewardModel.load(copy, dtype="float32").score_replies(CONTEXT, TEXTS)
     trunk, tokenizer = AutoModel.from_pretrained(str(copy), dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(str(copy))
     logits = []
     for text in TEXTS:
         ids = tokenizer.apply_chat_template([*CONTEXT, {"role": "assistant", "content": text}], return_dict=False)
         with torch.inference_mode():
-            logits.append(weight_KD @ trunk(torch.tensor([ids])).last_hidden_state[0, -1])
+            logits.append(weight_KD @ (trunk(torch.tensor([ids])).last_hidden_state[0, -1] - center_D))
     assert scores.deviations == pytest.approx([float(logit.std()) for logit in logits], rel=1e-4)
     assert scores.margin_deviation(0, 2) == pytest.approx(float((logits[0] - logits[2]).std()), rel=1e-4)
 
@@ -49,10 +50,12 @@ def test_without_heads_there_is_no_deviation(tiny_rm: Path):
 @pytest.mark.parametrize(
     ("tensors", "told"),
     [
-        ({"weight": torch.ones(4, 31)}, r"shape \[4, 31\], expected \[at least 2, 32\]"),
-        ({"weight": torch.ones(1, 32)}, r"shape \[1, 32\]"),
+        ({"weight": torch.ones(4, 31), "center": torch.ones(32)}, r"shape \[4, 31\] and `center` \[32\], expected \[at least 2, 32\]"),
+        ({"weight": torch.ones(1, 32), "center": torch.ones(32)}, r"shape \[1, 32\]"),
+        ({"weight": torch.ones(4, 32), "center": torch.ones(31)}, r"`center` \[31\]"),
+        ({"weight": torch.ones(4, 32)}, "cannot be read"),
         ({"other": torch.ones(4, 32)}, "cannot be read"),
-        ({"weight": torch.full((4, 32), float("inf"))}, "not finite"),
+        ({"weight": torch.full((4, 32), float("inf")), "center": torch.ones(32)}, "not finite"),
     ],
 )
 def test_broken_heads_are_refused(copy: Path, tensors, told):

@@ -206,7 +206,8 @@ def test_what_was_cut_is_counted_over_the_whole_file_also_after_a_resume(tiny_rm
 
 def test_probabilities_and_deviations_of_a_calibrated_model_with_heads(tiny_rm, tmp_path):
     folder = shutil.copytree(tiny_rm, tmp_path / "rm")
-    save_file({"weight": torch.randn(3, 32, generator=torch.Generator().manual_seed(2))}, folder / "head_ensemble.safetensors")
+    heads = {"weight": torch.randn(3, 32, generator=torch.Generator().manual_seed(2)), "center": torch.zeros(32)}
+    save_file(heads, folder / "head_ensemble.safetensors")
     store_calibration(folder, Calibration(temperature=4.0, num_pairs=30, data="gold"))
     facts = score_file(folder, _write(tmp_path / "pairs.jsonl", ROWS), tmp_path / "scored.jsonl")
     model = RewardModel.load(folder)

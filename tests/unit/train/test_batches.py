@@ -3,7 +3,7 @@ from __future__ import annotations
 from transformers import AutoTokenizer
 
 from goldsmith.reward.render import Renderer
-from goldsmith.train.batches import make_units, plan_epoch, select_pairs, split_by_tokens
+from goldsmith.train.batches import Labels, make_units, plan_epoch, select_pairs, split_by_tokens
 from goldsmith.types import Pair
 
 
@@ -31,7 +31,7 @@ def test_a_reply_of_several_pairs_is_one_row(tiny, pairs):
 
 
 def test_a_large_context_becomes_several_units_and_weights_are_kept(tiny, pairs):
-    units = make_units(pairs, _renderer(tiny), 1, share=True, weights={pairs[1].pair_id: 0.5})
+    units = make_units(pairs, _renderer(tiny), 1, share=True, labels=Labels(weights={pairs[1].pair_id: 0.5}))
     assert [unit.pair_ids for unit in units[:2]] == [(pairs[0].pair_id,), (pairs[1].pair_id,)]
     assert [unit.weights for unit in units[:2]] == [(1.0,), (0.5,)]
 

@@ -16,6 +16,7 @@ from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.head import fit_head
 from goldsmith.train import train_reward_model
 from goldsmith.train.export import check_round_trip
+from goldsmith.types import Pair
 
 LORA = TrainConfig(
     method="lora", epochs=3, batch_size=4, learning_rate=0.01, checkpoint_steps=2, lora=LoraConfig(rank=4, alpha=8, last_layers=2)
@@ -37,7 +38,8 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
-    result = _train(pairs, tiny, tmp_path / "rm", TrainConfig(method="head"), reading, validation=pairs[:4])
+    held = [Pair.from_replies([{"role": "user", "content": "Say tan."}], "tan, please!", reply) for reply in ("tan", "no")]
+    result = _train(pairs, tiny, tmp_path / "rm", TrainConfig(method="head"), reading, validation=held)
     store = FeatureStore(reading, None)
     replies = [Reply(pair.messages, content) for pair in pairs for content in (pair.chosen, pair.rejected)]
     vectors = store.features(replies, readout="last")
@@ -45,7 +47,7 @@ def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
     head = fit_head(vectors[::2], vectors[1::2], [pair.context_id for pair in pairs], tuple(HeadConfig().l2))
     np.testing.assert_allclose(RewardModel.load(result.path).score_replies(replies), head.score(vectors), rtol=1e-3, atol=1e-4)
     assert result.metrics["num_pairs"] == 12
-    assert result.metrics["validation_pairs"] == 4
+    assert result.metrics["validation_pairs"] == 2
     card = json.loads((result.path / "goldsmith.json").read_text())
     assert (card["pooling"], card["max_length"], card["method"]) == ("last", 512, "head")
     assert "maximum length: 512" in (result.path / "README.md").read_text()
@@ -53,7 +55,7 @@ def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
 
 
 @pytest.mark.parametrize("config", [LORA, FULL], ids=["lora", "full"])
-def test_training_learns_and_other_programs_read_the_same_scores(pairs, tiny, tmp_path, reading, config):
+def test_dropped_value_head_bug_training_learns_and_other_programs_read_the_same_scores(pairs, tiny, tmp_path, reading, config):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     result = _train(pairs, tiny, tmp_path / "rm", config, reading)
@@ -85,17 +87,17 @@ def test_lora_touches_the_last_layers_and_the_head_alone(pairs, tiny, tmp_path, 
 def test_killed_and_run_again_it_ends_where_an_unbroken_run_does(pairs, tiny, tmp_path, reading, config):
     whole = _weights(_train(pairs, tiny, tmp_path / "whole", config, reading).path)
 
-    def kill_at_5(done, total):
+    def kill_at_5(done, total, unit, detail):
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         _train(pairs, tiny, tmp_path / "rm", config, reading, progress=kill_at_5)
     assert not (tmp_path / "rm").exists()
-    torn = tmp_path / ".rm.work" / "checkpoint-6"  # a checkpoint whose writing was cut off
+    torn = tmp_path / ".rm.work" / ".tmp-0-checkpoint-6"  # a checkpoint whose writing was cut off
     torn.mkdir()
     seen = []
-    result = _train(pairs, tiny, tmp_path / "rm", config, reading, progress=lambda done, total: seen.append(done))
+    result = _train(pairs, tiny, tmp_path / "rm", config, reading, progress=lambda done, total, unit, detail: seen.append(done))
     assert seen[0] == 5  # from the checkpoint after step 4
     again = _weights(result.path)
     assert whole.keys() == again.keys()
@@ -119,9 +121,9 @@ def test_kept_states_of_frozen_layers_change_nothing(pairs, tiny, tmp_path, read
         torch.testing.assert_close(computed[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_pairs(pairs, tiny, tmp_path, reading):
+def test_a_weight_that_is_not_finite_is_refused_before_anything_is_computed(pairs, tiny, tmp_path, reading):
     bad = pairs[3]
-    with pytest.raises(UserError, match=f"not finite|loss is nan.*{bad.pair_id}"):
+    with pytest.raises(UserError, match=f"pair {bad.pair_id}: weight nan is not finite"):
         _train(
             pairs,
             tiny,
@@ -151,7 +153,7 @@ def test_a_finished_run_returns_at_once_and_another_is_refused(pairs, tiny, tmp_
 
 
 def test_an_unfinished_run_of_other_settings_is_refused_with_the_keys(pairs, tiny, tmp_path, reading):
-    def kill(done, total):
+    def kill(done, total, unit, detail):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from goldsmith.pool.sources.draft import (
@@ -37,18 +38,37 @@ def _matches(row: Row) -> bool:
     return scored_inside or _first(row, (*_SCORES, *_RANKS)) is not None
 
 
-def _read(row: Row) -> list[Draft]:
+@dataclass(frozen=True, slots=True)
+class RankedRow:
+    """A row's context, its replies, and their scores (higher is better, None where it has none), as they stand."""
+
+    context: list[Row]
+    replies: list[Any]
+    scores: list[float | None]
+
+
+def ranked_row(row: Row) -> RankedRow:
+    """Return what a row says about its replies.
+
+    Raises:
+        Reject: `unknown-fields`, or a prompt that is no context.
+    """
     key, prompt = _first(row, _REPLIES), _first(row, _PROMPTS)
     if key is None or prompt is None or not isinstance(row[key], list):
         raise Reject("unknown-fields", f"columns {sorted(row)}")
     entries = row[key]
-    texts = [_text(entry) for entry in entries]
+    return RankedRow(prompt_of(row[prompt]), [_text(entry) for entry in entries], _scores(row, entries))
+
+
+def _read(row: Row) -> list[Draft]:
+    ranked = ranked_row(row)
+    told = row.get("label_origin", row.get("label_source", "llm" if _first(row, _REPLIES) == "completions" else None))
     fields = {
-        "label_origin": label_origin(row.get("label_origin", row.get("label_source", "llm" if key == "completions" else None))),
+        "label_origin": label_origin(told),
         "source": name_or_none(row.get("source")),
         "meta": leftovers(row, (*_PROMPTS, "source", "label_origin", "label_source")),
     }
-    return from_scores(prompt_of(row[prompt]), texts, _scores(row, entries), **fields)
+    return from_scores(ranked.context, ranked.replies, ranked.scores, **fields)
 
 
 def _text(entry: Any) -> Any:

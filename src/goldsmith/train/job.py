@@ -1,0 +1,156 @@
+"""One training run: what it needs, what names it, and the folder where it can be continued from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldsmith.config.reward import RewardConfig
+from goldsmith.config.train import TrainConfig
+from goldsmith.errors import UserError
+from goldsmith.identity import digest
+from goldsmith.reward.checkpoint import checkpoint_digest, locate
+from goldsmith.reward.features import FeatureStore
+from goldsmith.reward.head import Head
+from goldsmith.store.atomic import write_json
+from goldsmith.train.checkpoints import Resume
+from goldsmith.train.material import Material
+
+if TYPE_CHECKING:
+    from goldsmith.reward.ensemble import HeadEnsemble
+
+Progress = Callable[[int, int, str, str], None]
+"""Called with (steps done, steps in all, what they are, the last loss in words)."""
+
+FREE = ("checkpoint_steps", "keep_checkpoints", "track")
+"""Settings that do not decide the result, so an unfinished training may go on under others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a training method needs.
+
+    Attributes:
+        material: what is trained on.
+        config: method and schedule.
+        features: the open base model with its cache.
+        head: to begin with, on the readout `last`.
+        seed: of the order and of adapters.
+        work: folder of checkpoints.
+        out: the model's folder to be.
+        resume: which checkpoint to go on from.
+        progress: told of every step.
+    """
+
+    material: Material
+    config: TrainConfig
+    features: FeatureStore
+    head: Head
+    seed: int
+    work: Path
+    out: Path
+    resume: Resume = "last"
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a method gives back.
+
+    Attributes:
+        classifier: in float32, without adapters.
+        metrics: JSON values.
+        rows: the loss series; of the method `head` its cross-validation.
+        identical: names of pairs and lists whose replies became the same tokens when they were cut, and taught nothing.
+        ensemble: heads fitted to resampled contexts.
+    """
+
+    classifier: Any
+    metrics: dict[str, Any]
+    rows: list[dict[str, Any]]
+    identical: list[str]
+    ensemble: HeadEnsemble | None = None
+
+
+def check_settings(config: TrainConfig, num_lists: int, num_validation: int) -> None:
+    """Refuse settings that would do nothing, or cannot be done, before anything is computed.
+
+    Raises:
+        UserError: naming the key and the remedy.
+    """
+    if config.method == "head":
+        for key, is_set in (
+            ("center_rewards", config.center_rewards > 0),
+            ("margins", config.margins != "none"),
+            ("ranked_lists", num_lists > 0),
+        ):
+            if is_set:
+                raise UserError(
+                    f"train.{key} works with train.method lora and full, not with head; leave it out, or change the method"
+                )
+    if not num_validation and (config.early_stopping_patience is not None or config.eval_steps is not None):
+        raise UserError(
+            "train.early_stopping_patience and train.eval_steps need validation pairs that are no ties; give them with --validation FILE"
+        )
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if config.sharding != "none" and processes < 2:
+        raise UserError(
+            f"train.sharding = {config.sharding} needs several processes; start them with torchrun --nproc-per-node=N, or set it to none"
+        )
+    if config.sharding == "none" and processes > 1:
+        raise UserError(
+            f"{processes} processes would each train the whole model; set train.sharding to zero1 or fsdp2, or start one"
+        )
+
+
+def run_facts(
+    material: Material,
+    base: str | Path,
+    config: TrainConfig,
+    reward_config: RewardConfig,
+    seed: int,
+    init_head: Head | None,
+    fingerprint: str,
+) -> dict[str, Any]:
+    """Return what decides the result, with its digest as `run`; the same run is continued, another is refused."""
+    facts = {
+        "base": str(base),
+        "base_digest": checkpoint_digest(locate(base)),
+        "method": config.method,
+        "seed": seed,
+        "data_digest": material.digest,
+        "train": config.model_dump(mode="json", exclude=set(FREE)),
+        "reward": reward_config.model_dump(mode="json", include={"max_length", "truncation_side", "dtype", "token_budget"}),
+        "init_head": init_head.digest if init_head else None,
+        "fingerprint": fingerprint,
+    }
+    return {**facts, "run": digest(facts)}
+
+
+def open_work(out: Path, facts: dict[str, Any], resume: Resume) -> Path:
+    """Return the folder of checkpoints; what another run left there is refused, with the keys that differ.
+
+    Raises:
+        UserError: an unfinished run of other settings is there and `resume` is not `restart`.
+    """
+    work = out.with_name(f".{out.name}.work")
+    if resume == "restart":
+        shutil.rmtree(work, ignore_errors=True)
+    path = work / "run.json"
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        differing = sorted(key for key in facts if key != "run" and before.get(key) != facts[key])
+        if differing:
+            raise UserError(
+                f"{work} holds an unfinished training that differs in {', '.join(differing)}; run it with the same settings to "
+                "finish it, or begin anew with `--resume restart`"
+            )
+    else:
+        work.mkdir(parents=True, exist_ok=True)
+        write_json(path, facts)
+    return work

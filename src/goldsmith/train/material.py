@@ -1,0 +1,163 @@
+"""What is trained on: which pairs and lists remain, why others do not, and what is known of each beyond who wins."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from goldsmith.config.train import TrainConfig
+from goldsmith.errors import UserError
+from goldsmith.identity import combined_digest
+from goldsmith.pool.sources.lists import RankedList
+from goldsmith.train.batches import Labels, select_items
+from goldsmith.types import Content, Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a run trains on.
+
+    Attributes:
+        pairs: with a label, in the order of the draw.
+        lists: ranked lists.
+        labels: weights, probabilities, margins.
+        validation: decided pairs to measure on, of contexts that are not trained on.
+        counts: {num_pairs, num_lists, ties, left_out, dropped: {reason: number}}; with the kept they make up what was given.
+    """
+
+    pairs: list[Pair]
+    lists: list[RankedList]
+    labels: Labels
+    validation: list[Pair]
+    counts: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """A name by content: everything of the data that decides the result."""
+        labels = self.labels
+        rows = [
+            f"{pair.pair_id} {pair.label} {labels.weight(pair.pair_id)} {labels.margin(pair)} {labels.target(pair)}"
+            for pair in self.pairs
+        ]
+        rows += [f"{ranked.list_id} {ranked.ranks} {labels.weight(ranked.list_id)}" for ranked in self.lists]
+        return combined_digest([*sorted(rows), *sorted(f"validation {pair.pair_id} {pair.label}" for pair in self.validation)])
+
+
+def gather(
+    pairs: Sequence[Pair],
+    lists: Sequence[RankedList],
+    config: TrainConfig,
+    seed: int,
+    *,
+    weights: Mapping[str, float] | None = None,
+    p_first: Mapping[str, float] | None = None,
+    validation: Sequence[Pair] | None = None,
+) -> Material:
+    """Return what to train on: no ties, no empty or identical replies, no context of the validation pairs, at most `max_pairs`.
+
+    Args:
+        pairs: as given.
+        lists: as given.
+        config: `max_pairs`, `margins`, `soft_labels`.
+        seed: of the draw.
+        weights: weight by pair or list id.
+        p_first: probability that `first` is the better reply, by pair id; read when `soft_labels` is on.
+        validation: pairs to measure on.
+
+    Raises:
+        UserError: nothing is left; a weight, probability or strength is out of range.
+    """
+    closed = {pair.context_id for pair in validation or ()}
+    dropped: Counter[str] = Counter()
+    ties = sum(pair.label == "tie" for pair in pairs)
+    usable = [pair for pair in pairs if pair.label != "tie" and not _dropped(_reason(pair, closed), dropped)]
+    usable_lists = [
+        ranked for ranked in lists if not _dropped("validation-context" if ranked.context_id in closed else "", dropped)
+    ]
+    chosen, chosen_lists = select_items(usable, usable_lists, config.max_pairs, seed)
+    if not chosen and not chosen_lists:
+        raise UserError(
+            f"nothing to train on: {len(pairs)} pairs, {ties} of them ties, {len(lists)} lists, dropped {dict(dropped)}; "
+            "give pairs with a preferred reply"
+        )
+    left_out = len(usable) - len(chosen) + len(usable_lists) - len(chosen_lists)
+    counts = {
+        "num_pairs": len(chosen),
+        "num_lists": len(chosen_lists),
+        "ties": ties,
+        "left_out": left_out,
+        "dropped": dict(dropped),
+    }
+    assert len(pairs) + len(lists) == len(chosen) + len(chosen_lists) + ties + left_out + sum(dropped.values())
+    labels = Labels(
+        weights=weights or {},
+        p_first=(p_first or {}) if config.soft_labels else {},
+        margin_scale=config.margin_scale if config.margins == "strength" else 0.0,
+    )
+    _check(chosen, chosen_lists, labels)
+    if config.soft_labels:
+        counts["without_probability"] = sum(pair.pair_id not in labels.p_first for pair in chosen)
+    if labels.margin_scale:
+        counts["without_strength"] = sum(pair.strength is None for pair in chosen)
+    if validation:
+        counts["validation_ties"] = sum(pair.label == "tie" for pair in validation)
+    decided = [pair for pair in validation or () if pair.label != "tie"]
+    return Material(pairs=chosen, lists=chosen_lists, labels=labels, validation=decided, counts=counts)
+
+
+def p_first_of(pairs: Sequence[Pair]) -> dict[str, float]:
+    """Return the probability that `first` wins of pairs that came with `p_chosen`, which speaks of the reply labelled as chosen.
+
+    Raises:
+        UserError: one is no number.
+    """
+    found = {}
+    for pair in pairs:
+        told = pair.meta.get("p_chosen")
+        if told is None or pair.label == "tie":
+            continue
+        if isinstance(told, bool) or not isinstance(told, (int, float)):
+            raise UserError(f"{_named(pair)}: p_chosen is {told!r}; expected a number between 0 and 1")
+        found[pair.pair_id] = float(told) if pair.label == "first" else 1.0 - float(told)
+    return found
+
+
+def _dropped(reason: str, dropped: Counter[str]) -> bool:
+    if reason:
+        dropped[reason] += 1
+    return bool(reason)
+
+
+def _reason(pair: Pair, closed: set[str]) -> str:
+    if _is_empty(pair.first) or _is_empty(pair.second):
+        return "empty-reply"
+    if pair.first == pair.second:
+        return "identical-replies"
+    return "validation-context" if pair.context_id in closed else ""
+
+
+def _is_empty(content: Content) -> bool:
+    return not (content.strip() if isinstance(content, str) else content)
+
+
+def _check(pairs: Sequence[Pair], lists: Sequence[RankedList], labels: Labels) -> None:
+    for name in [*(pair.pair_id for pair in pairs), *(ranked.list_id for ranked in lists)]:
+        weight = labels.weight(name)
+        if not (math.isfinite(weight) and weight >= 0):
+            raise UserError(f"pair {name}: weight {weight} is not finite, or negative; weights are numbers from 0 up")
+    for pair in pairs:
+        if not 0.0 <= labels.target(pair) <= 1.0:
+            raise UserError(
+                f"{_named(pair)}: the probability that the chosen reply wins is {labels.target(pair)}; it lies in 0 to 1"
+            )
+        if not (math.isfinite(labels.margin(pair)) and labels.margin(pair) >= 0):
+            raise UserError(
+                f"{_named(pair)}: strength {pair.strength} cannot be a margin; strengths are numbers from 0 up, or set train.margins=none"
+            )
+
+
+def _named(pair: Pair) -> str:
+    return f"{pair.source_ref}: pair {pair.pair_id}" if pair.source_ref else f"pair {pair.pair_id}"

@@ -1,0 +1,43 @@
+"""What the flow hands to training beyond the pairs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from goldsmith.config.train import TrainConfig
+from goldsmith.curate.final import _probabilities, _validation, planned_models
+from goldsmith.store import to_row
+from goldsmith.types import Pair
+
+
+def _context(**tables):
+    workspace = SimpleNamespace(table=lambda name: SimpleNamespace(rows=lambda columns=None: tables[name]))
+    return SimpleNamespace(workspace=workspace)
+
+
+def test_soft_labels_are_the_best_model_s_except_where_people_decided():
+    rows = [
+        {"pair_id": "one", "rule": "article-keep", "p_first": 0.8},
+        {"pair_id": "two", "rule": "human", "p_first": 0.2},
+        {"pair_id": "three", "rule": "article-keep", "p_first": None},
+    ]
+    assert _probabilities(_context(decisions=rows)) == {"one": 0.8}
+
+
+def test_gold_validation_alone_is_measured_on_and_only_when_asked():
+    pairs = [Pair.from_replies([{"role": "user", "content": word}], "yes", "no", tie=word == "d") for word in "abcd"]
+    splits = ["train", "validation", "audit", "validation"]
+    gold = [{**to_row(pair), "split": split} for pair, split in zip(pairs, splits, strict=True)]
+    context = _context(gold=gold)
+    assert [pair.pair_id for pair in _validation(context, TrainConfig(eval_steps=5)) or []] == [pairs[1].pair_id]
+    assert _validation(context, TrainConfig()) is None
+
+
+def test_the_comparison_by_heads_leaves_out_what_only_the_final_method_can_do():
+    train = TrainConfig(method="full", margins="strength", center_rewards=0.1, early_stopping_patience=3)
+    config = SimpleNamespace(train=train, evaluate=SimpleNamespace(compare_raw="head"))
+    planned = planned_models(SimpleNamespace(config=config))
+    head = planned["raw"][1]
+    assert (head.method, head.margins, head.center_rewards, head.early_stopping_patience) == ("head", "none", 0.0, None)
+    assert planned["raw"][1] == planned["curated"][1]
+    assert planned["final"][1] == train

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from goldsmith.config.train import TrainConfig
+from goldsmith.errors import UserError
+from goldsmith.pool.sources.lists import RankedList
+from goldsmith.train.material import gather, p_first_of
+from goldsmith.types import Pair
+
+HEAD = TrainConfig(method="head")
+
+
+def _pair(word, chosen="yes", rejected="no", **fields):
+    return Pair.from_replies([{"role": "user", "content": f"Say {word}."}], chosen, rejected, **fields)
+
+
+def test_every_pair_given_is_kept_or_counted_with_a_reason():
+    good = [_pair(str(number)) for number in range(6)]
+    bad = [
+        _pair("a", tie=True),
+        _pair("b", rejected=" \n"),
+        _pair("c", chosen="same", rejected="same"),
+        _pair("held", rejected="nah"),
+    ]
+    lists = [RankedList.of([{"role": "user", "content": f"Say {word}."}], ["x", "y", "z"], [1, 2, 3]) for word in ("d", "held")]
+    config = HEAD.model_copy(update={"max_pairs": 5})
+    found = gather([*good, *bad], lists, config, 0, validation=[_pair("held")])
+    counts = found.counts
+    assert counts["dropped"] == {"empty-reply": 1, "identical-replies": 1, "validation-context": 2}
+    assert counts["ties"] == 1
+    # The list that is left counts for two pairs of at most five.
+    assert counts["num_pairs"] + 2 * counts["num_lists"] <= 5
+    assert counts["num_pairs"] + counts["num_lists"] + counts["left_out"] == 7
+    assert found.digest == gather([*bad, *good[::-1]], lists[::-1], config, 0, validation=[_pair("held")]).digest
+    assert len({gather(good, lists, config, seed).digest for seed in range(6)}) > 1
+
+
+def test_a_probability_speaks_of_the_reply_that_was_labelled_as_chosen():
+    first, second = _pair("a", "one", "two", meta={"p_chosen": 0.9}), _pair("b", "two", "one", meta={"p_chosen": 0.9})
+    assert (first.label, second.label) == ("first", "second")
+    p_first = p_first_of([first, second, _pair("c")])
+    assert p_first == {first.pair_id: 0.9, second.pair_id: pytest.approx(0.1)}
+    labels = gather([first, second], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first).labels
+    assert (labels.target(first), labels.target(second)) == (0.9, pytest.approx(0.9))
+    # Turned around by curation, the same pair's chosen reply wins with 0.1.
+    turned = first.model_copy(update={"label": "second"})
+    assert labels.target(turned) == pytest.approx(0.1)
+    assert gather([first], [], HEAD, 0, p_first=p_first).labels.target(first) == 1.0  # soft labels are off
+
+
+def test_strength_is_a_margin_only_when_asked():
+    pair, without = _pair("a", strength=1.5), _pair("b")
+    asked = HEAD.model_copy(update={"method": "full", "margins": "strength", "margin_scale": 2.0})
+    found = gather([pair, without], [], asked, 0)
+    assert (found.labels.margin(pair), found.labels.margin(without)) == (3.0, 0.0)
+    assert found.counts["without_strength"] == 1
+    assert gather([pair], [], HEAD, 0).labels.margin(pair) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "config", "message"),
+    [
+        ({"strength": -1.0}, {"margins": "strength"}, r"pool.jsonl:3: pair \w+: strength -1.0 cannot be a margin"),
+        ({"strength": math.inf}, {"margins": "strength"}, "strength inf cannot be a margin"),
+        (
+            {"meta": {"p_chosen": 1.5}},
+            {"soft_labels": True},
+            "the probability that the chosen reply wins is 1.5; it lies in 0 to 1",
+        ),
+        ({"meta": {"p_chosen": "high"}}, {"soft_labels": True}, "p_chosen is 'high'; expected a number"),
+    ],
+)
+def test_a_value_that_cannot_be_learned_is_named(fields, config, message):
+    pair = _pair("a", source_ref="pool.jsonl:3", **fields)
+    with pytest.raises(UserError, match=message):
+        gather([pair], [], HEAD.model_copy(update=config), 0, p_first=p_first_of([pair]))
+
+
+def test_nothing_left_says_why():
+    with pytest.raises(UserError, match=r"nothing to train on: 2 pairs, 1 of them ties, 0 lists, dropped \{'empty-reply': 1\}"):
+        gather([_pair("a", tie=True), _pair("b", rejected="")], [], HEAD, 0)
