@@ -141,7 +141,7 @@ class Vote(Record):
 
 
 class Verdict(Record):
-    """One sample of one LLM judge; `choice` is None when it failed, and `failure` says how."""
+    """One sample of one LLM judge; `choice` is None when it failed, and `failure` says how. `shown_order` is empty where a file does not tell it."""
 
     pair_id: str
     model: str

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from goldsmith.config.judge import RecordedConfig
 from goldsmith.curate.context import Context
 from goldsmith.curate.gold import gold_up_to
 from goldsmith.curate.similarity import SimilarPairs, read_attributes
@@ -62,7 +63,8 @@ def probe_judges(context: Context, fingerprint: str) -> dict[str, Any]:
 
 def recorded_files(context: Context) -> Any:
     """Digests of recorded verdicts, which judging depends on."""
-    return [file_digest(path) for path in map(context.path, context.config.judge.recorded) if path.is_file()]
+    paths = [path for item in _recorded(context) for path in (item.path, item.pairs) if path is not None]
+    return [file_digest(path) if path.is_file() else sorted(str(entry) for entry in path.rglob("*")) for path in paths]
 
 
 def label_by_judges(
@@ -129,8 +131,13 @@ def _calls(context: Context) -> Callable[[int, int], None]:
     return lambda done, total: context.progress.update(done, total, "LLM calls")
 
 
-def _recorded(context: Context) -> list[Any]:
-    return [context.path(name) for name in context.config.judge.recorded]
+def _recorded(context: Context) -> list[RecordedConfig]:
+    """The files of recorded verdicts, their paths resolved."""
+    found = []
+    for item in context.config.judge.recorded:
+        pairs = None if item.pairs is None else context.path(item.pairs)
+        found.append(item.model_copy(update={"path": context.path(item.path), "pairs": pairs}))
+    return found
 
 
 def _gold_rounds(context: Context) -> list[int]:
