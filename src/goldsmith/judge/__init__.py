@@ -1,6 +1,6 @@
 """LLM judgements guided by human labels: protocol, samples, aggregation, recorded verdicts and the test against chance."""
 
-from goldsmith.judge.chance import JudgeTest, accuracy_weights, test_judges, test_together, usable_judges
+from goldsmith.judge.chance import JudgeTest, accuracy_weights, test_judges, together_test, usable_judges
 from goldsmith.judge.demonstrations import Demonstrations
 from goldsmith.judge.judges import Judge, LlmJudge, RecordedJudge, judges, recorded_models
 from goldsmith.judge.run import JudgeRun, judge_pairs
@@ -17,6 +17,6 @@ __all__ = [
     "judges",
     "recorded_models",
     "test_judges",
-    "test_together",
+    "together_test",
     "usable_judges",
 ]

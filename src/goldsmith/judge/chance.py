@@ -86,7 +86,10 @@ class JudgeTest:
 
 
 def test_judges(
-    verdicts: Sequence[Verdict], gold: Sequence[Pair], names: Sequence[str], tasks: Mapping[str, str] | None = None
+    verdicts: Sequence[Verdict],
+    gold: Sequence[Pair],
+    names: Sequence[str],
+    tasks: Mapping[str, str] | None = None,  # noqa: PT028 - no test, a judge is tested
 ) -> list[JudgeTest]:
     """Return the test of every judge named, in that order.
 
@@ -99,7 +102,7 @@ def test_judges(
     return [_test(name, gold, [verdict for verdict in verdicts if verdict.model == name], None, tasks or {}) for name in names]
 
 
-def test_together(
+def together_test(
     verdicts: Sequence[Verdict],
     gold: Sequence[Pair],
     names: Sequence[str],

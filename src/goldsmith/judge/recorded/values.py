@@ -31,8 +31,8 @@ def label_of(value: Any, pair: RowPair, *, reversed_order: bool = False) -> Labe
     text = str(value).strip().casefold() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     if text in TIE:
         return "tie"
-    if text == "first" or text == "second":
-        return text
+    if text in ("first", "second"):
+        return "first" if text == "first" else "second"
     if text in ("chosen", "rejected"):
         if pair.chosen is None:
             raise Reject("no-chosen-reply", "the row calls neither response chosen")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from goldsmith.pool.sources.draft import Draft, Format, Row, content_of, label_origin, name_or_none, number, prompt_of
 
-
 _NUMBERS = {"response_1": 1, "response_2": 2, "1": 1, "2": 2}
 """How the meta of rows names the response that became `chosen`."""
 
