@@ -43,6 +43,15 @@ class RecordedConfig(Section):
             raise ValueError("key is empty; name the columns by which results and pairs meet")
         return self
 
+    def resolved(self, base: Path) -> Self:
+        """Return the entry with relative paths starting from `base`, and `$GOLDSMITH_DATA` filled in."""
+        from goldsmith.config.load import resolve_path
+
+        paths = {"path": self.path, "pairs": self.pairs}
+        return self.model_copy(
+            update={name: Path(resolve_path(str(path), base)) for name, path in paths.items() if path is not None}
+        )
+
 
 class JudgeConfig(Section):
     """Samples, demonstrations, and the test a judge must pass."""

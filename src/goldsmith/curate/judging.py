@@ -161,11 +161,7 @@ def _calls(context: Context) -> Callable[[int, int], None]:
 
 def _recorded(context: Context) -> list[RecordedConfig]:
     """The files of recorded verdicts, their paths resolved."""
-    found = []
-    for item in context.config.judge.recorded:
-        pairs = None if item.pairs is None else context.path(item.pairs)
-        found.append(item.model_copy(update={"path": context.path(item.path), "pairs": pairs}))
-    return found
+    return [item.resolved(context.path(".")) for item in context.config.judge.recorded]
 
 
 def _gold_rounds(context: Context) -> list[int]:

@@ -86,7 +86,7 @@ def judge_file(
             place = cache or out.with_name(f"{out.name}.llm.sqlite")
             place.parent.mkdir(parents=True, exist_ok=True)
             llm = stack.enter_context(LlmGroup(settings.llm, place, seed=settings.seed))
-        job = _Job(settings, llm, known, _demonstrations(settings, known.train, pairs, read_attributes(attributes)), progress)
+        job = _Job(settings, llm, known, _demonstrations(settings, known, pairs, read_attributes(attributes)), progress)
         estimate = job.estimate(pairs)
         told = {"cached": estimate.cached, **asdict(estimate.most)} if estimate else None
         if estimate and announce and not announce(estimate):
@@ -208,13 +208,15 @@ def _read_gold(path: str | Path | None) -> _Gold:
     train = list(by_split["train"].values())
     tested = [*train, *by_split["validation"].values()]
     if not tested:
-        raise UserError(f"{path}: no labelled pair to test judges on ({sum(map(len, by_split.values()))} read, {dict(rejected)} rejected)")
+        raise UserError(
+            f"{path}: no labelled pair to test judges on ({sum(map(len, by_split.values()))} read, {dict(rejected)} rejected)"
+        )
     counts = {**{name: len(found) for name, found in by_split.items()}, "rejected": dict(rejected)}
     return _Gold(train=[pair for pair in train if pair.label != "tie"], tested=tested, counts=counts)
 
 
 def _demonstrations(
-    config: GoldsmithConfig, train: Sequence[Pair], pairs: Sequence[Pair], attributes: Mapping[str, Attributes]
+    config: GoldsmithConfig, gold: _Gold, pairs: Sequence[Pair], attributes: Mapping[str, Attributes]
 ) -> Demonstrations:
     """The nearest human-labelled pairs; nothing is embedded when there are none to show, or no live model to show them to."""
     import numpy as np
@@ -222,9 +224,9 @@ def _demonstrations(
     from goldsmith.retrieve.embed import Embedder
     from goldsmith.retrieve.text import pair_text
 
-    examples = train if config.llm.endpoints and config.judge.demonstrations else []
+    examples = gold.train if config.llm.endpoints and config.judge.demonstrations else []
     embedder = Embedder(config.retrieve.embedder, batch_size=config.retrieve.batch_size)
-    texts = {pair.pair_id: pair_text(pair.context, attributes.get(pair.pair_id)) for pair in [*pairs, *examples]}
+    texts = {pair.pair_id: pair_text(pair.context, attributes.get(pair.pair_id)) for pair in [*pairs, *gold.tested]}
 
     def vectors_of(names: Sequence[str]) -> Any:
         return embedder.embed([texts[name] for name in names]).vectors
