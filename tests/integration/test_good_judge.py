@@ -1,7 +1,8 @@
 """A whole run with a judge that beats chance: silver relabelled by it, stage 2 judged by it, and labels cleaner than they came.
 
 The truth is hidden from the pipeline: a reply that says it is `certain` is right. The scripted judge answers by it in 85 % of
-its calls, drawn by a hash of the prompt; 30 % of the pool's labels are reversed on purpose.
+its calls, drawn by a hash of the prompt; 30 % of the pool's labels are reversed on purpose. A second judge, recorded in a
+column, is right every other time.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ probe_pairs = 50
 samples = 2
 demonstrations = 2
 weights = "accuracy"
+recorded = [{{ path = "recorded.jsonl", column = "said", model = "coin" }}]
 [verify]
 max_pairs = 6
 [rounds]
@@ -101,6 +103,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         "votes": [with_votes(row) for row in pair_rows("minus", 90)],
         "heldout": pair_rows("times", 30),
     }
+    half_right = [{**row, "said": ("chosen", "rejected")[at % 2]} for at, row in enumerate(pair_rows("minus", 90))]
+    files["recorded"] = [*half_right, {"said": "?"}]
     for name, rows in files.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     base = write_tiny_model(folder / "tiny", seed=0, hidden=64)
@@ -124,12 +128,26 @@ def truth(workspace: Workspace) -> dict[str, str]:
 
 
 def test_the_judge_beats_chance_and_is_used(workspace: Workspace, report: dict[str, Any]) -> None:
-    (test,) = report["judges"]["tests"]
+    test, coin = report["judges"]["tests"]
     assert (test["model"], test["beats_chance"], test["used"]) == ("scripted", True, True)
     assert test["num_both_orders"] == 50
     assert sum(row["num_pairs"] for row in test["by_task"]) == test["num_pairs"] == 50
     assert 0.0 <= test["calibration_error"] <= 0.5
     assert workspace.table("judges").rows()[0]["weight"] > 1.0
+    assert (coin["model"], coin["beats_chance"], coin["used"]) == ("coin", False, False)
+    assert report["judges"]["together"] is None
+    (file,) = report["judges"]["recorded"]
+    assert (file["rows"], file["dropped"], file["verdicts"]) == (91, {"unknown-format": 1}, 90)
+
+
+def test_a_judge_at_chance_is_named_and_none_of_its_verdicts_is_used(workspace: Workspace, report: dict[str, Any]) -> None:
+    assert "At chance, and not used: coin." in report["words"][0]["text"]
+    assert {row["model"] for row in workspace.table("verdicts_probe").rows()} == {"scripted", "coin"}
+    for name in ("round_0", "stage2"):
+        assert {row["model"] for row in workspace.table(f"verdicts_{name}").rows()} == {"scripted"}
+        assert {model for row in workspace.table(f"judgements_{name}").rows() for model in json.loads(row["by_model"])} == {
+            "scripted"
+        }
 
 
 def test_the_report_does_not_open_with_judges_at_chance(report: dict[str, Any]) -> None:
@@ -154,7 +172,7 @@ def test_silver_is_the_judges(workspace: Workspace) -> None:
 
 def test_verdicts_stand_half_in_each_order(workspace: Workspace) -> None:
     for table in ("verdicts_probe", "verdicts_round_0", "verdicts_stage2"):
-        rows = workspace.table(table).rows()
+        rows = [row for row in workspace.table(table).rows() if row["model"] == "scripted"]
         orders: dict[str, set[str]] = {}
         for row in rows:
             orders.setdefault(row["pair_id"], set()).add(json.loads(row["shown_order"])[0])

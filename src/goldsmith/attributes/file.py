@@ -19,7 +19,7 @@ from goldsmith.store import atomic
 from goldsmith.types import Attributes, Pair
 
 if TYPE_CHECKING:
-    from goldsmith.llm.group import Estimate
+    from goldsmith.judge.foreseen import Foreseen
 
 
 class _OnlyEstimate(Exception):
@@ -32,7 +32,7 @@ def attributes_file(
     config: GoldsmithConfig | None = None,
     *,
     cache: Path | None = None,
-    announce: Callable[[Estimate], bool] | None = None,
+    announce: Callable[[Foreseen], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Write the attributes of every pair of a file to `out`: one line for each row, an `Attributes` record or a failure.
@@ -61,8 +61,8 @@ def attributes_file(
     pairs = [row for row in rows if isinstance(row, Pair)]
     told: dict[str, Any] = {}
 
-    def on_estimate(estimate: Estimate) -> None:
-        told.update(cached=estimate.cached, **asdict(estimate.most))
+    def on_estimate(estimate: Foreseen) -> None:
+        told.update(asdict(estimate))
         if announce and not announce(estimate):
             raise _OnlyEstimate
 

@@ -15,8 +15,8 @@ from goldsmith.retrieve.embed import Embedder
 from goldsmith.types import Attributes, Pair
 
 if TYPE_CHECKING:
+    from goldsmith.judge.foreseen import Foreseen
     from goldsmith.llm import LlmGroup
-    from goldsmith.llm.group import Estimate
 
 CLOSED_FIELDS = ("task", "objectivity", "controversiality")
 LIKELY_TASKS = 10
@@ -34,7 +34,7 @@ def label_attributes(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
     *,
-    announce: Callable[[Estimate], None] | None = None,
+    announce: Callable[[Foreseen], None] | None = None,
 ) -> tuple[list[Attributes], dict[str, Any]]:
     """Return one `Attributes` per pair, in order, and the stage's facts.
 
@@ -84,17 +84,18 @@ def _label_by_llm(
     llm: LlmGroup,
     classifier: Classifier,
     progress: Callable[[int, int], None] | None,
-    announce: Callable[[Estimate], None] | None,
+    announce: Callable[[Foreseen], None] | None,
 ) -> dict[str, Any]:
     """Put the LLM's fields into `attributes` and return the facts of its part."""
     from goldsmith.attributes.label import label_pairs, label_requests
+    from goldsmith.judge.foreseen import foresee
     from goldsmith.judge.material import count_material
 
     chosen = [pairs[row] for row in rows]
     taxonomy = classifier.taxonomy if config.llm_closed_fields else None
     likely = classifier.likely_tasks([pair.context for pair in chosen], LIKELY_TASKS) if taxonomy is not None else None
     if announce:
-        announce(llm.estimate(label_requests(chosen, llm, taxonomy=taxonomy, likely_tasks=likely)))
+        announce(foresee(llm, [label_requests(chosen, llm, taxonomy=taxonomy, likely_tasks=likely)]))
     labelled = label_pairs(chosen, llm, taxonomy=taxonomy, likely_tasks=likely, progress=progress)
     agreed: Counter[str] = Counter()
     for row, fields in zip(rows, labelled.fields, strict=True):

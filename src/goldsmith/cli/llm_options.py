@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from goldsmith.config import GoldsmithConfig
-    from goldsmith.llm.group import Estimate
+    from goldsmith.judge.foreseen import Foreseen
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,17 +72,11 @@ def configured(
     return config.model_copy(update={"llm": config.llm.model_copy(update=update)})
 
 
-def announcer(only_estimate: bool) -> Callable[[Estimate], bool]:
+def announcer(only_estimate: bool) -> Callable[[Foreseen], bool]:
     """Return what prints an estimate to stderr, and says whether to go on."""
 
-    def announce(estimate: Estimate) -> bool:
-        most = estimate.most
-        cost = f", {most.cost:,.2f} in money" if most.cost else ""
-        click.echo(
-            f"at most {most.calls:,} calls, about {most.prompt_tokens:,} prompt and {most.completion_tokens:,} reply tokens{cost}; "
-            f"{estimate.cached:,} answers are there already",
-            err=True,
-        )
+    def announce(foreseen: Foreseen) -> bool:
+        click.echo(foreseen.text, err=True)
         return not only_estimate
 
     return announce

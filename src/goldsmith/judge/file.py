@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from goldsmith.config import GoldsmithConfig
 from goldsmith.errors import UserError
@@ -16,19 +16,19 @@ from goldsmith.gold.split import split_of
 from goldsmith.identity import unit_interval
 from goldsmith.judge.chance import JudgeTest, accuracy_weights, test_judges, together_test, usable_judges
 from goldsmith.judge.demonstrations import Demonstrations
-from goldsmith.judge.judges import Judge, judges, recorded_models
-from goldsmith.judge.run import JudgeRun, judge_pairs, judge_requests
+from goldsmith.judge.foreseen import Foreseen, foresee
+from goldsmith.judge.judges import Judge, LlmJudge, judges, recorded_models
+from goldsmith.judge.run import JudgeRun, joined, judge_pairs, judge_requests
 from goldsmith.llm import LlmGroup
 from goldsmith.pool.sources import Rejected, read_pairs
 from goldsmith.store import atomic
 from goldsmith.types import Attributes, Pair, Verdict
 
-if TYPE_CHECKING:
-    from goldsmith.llm.group import Estimate
-
 UNJUDGED = "no-verdict"
 NO_JUDGE = "no-usable-judge"
-Announce = Callable[["Estimate"], bool]
+CHUNK = 512
+"""Pairs whose prompts are in memory at once."""
+Announce = Callable[[Foreseen], bool]
 """Is told what the run will cost at most, before anything is sent; False stops it there."""
 
 
@@ -88,7 +88,7 @@ def judge_file(
             llm = stack.enter_context(LlmGroup(settings.llm, place, seed=settings.seed))
         job = _Job(settings, llm, known, _demonstrations(settings, known, pairs, read_attributes(attributes)), progress)
         estimate = job.estimate(pairs)
-        told = {"cached": estimate.cached, **asdict(estimate.most)} if estimate else None
+        told = asdict(estimate) if estimate else None
         if estimate and announce and not announce(estimate):
             return {"rows": len(rows), "estimate": told}
         run = job.judge(pairs)
@@ -133,14 +133,13 @@ class _Job:
         self.probe = asked[: config.judge.probe_pairs]
         self.facts: dict[str, Any] = {"judges": [], "used": [*self.live, *self.recorded], "together": None}
 
-    def estimate(self, pairs: Sequence[Pair]) -> Estimate | None:
-        """What testing and judging will cost at most, about; None without live models."""
+    def estimate(self, pairs: Sequence[Pair]) -> Foreseen | None:
+        """What testing and judging will use at most, about; None without live models."""
         if self.llm is None:
             return None
-        judge, seed, live = self.config.judge, self.config.seed, self._judges(self.live)
-        return self.llm.estimate(
-            [*judge_requests(self.probe, self.shown, live, judge, seed), *judge_requests(pairs, self.shown, live, judge, seed)]
-        )
+        live = self._judges(self.live)
+        parts = [*_chunks(self.probe), *_chunks(pairs)]
+        return foresee(self.llm, (judge_requests(part, self.shown, live, self.config.judge, self.config.seed) for part in parts))
 
     def judge(self, pairs: Sequence[Pair]) -> JudgeRun:
         """Test the judges where there is gold, then let those that may be used judge the pairs."""
@@ -167,10 +166,26 @@ class _Job:
         return weights
 
     def _ask(self, pairs: Sequence[Pair], used: Sequence[Judge], weights: Mapping[str, float]) -> JudgeRun:
-        return judge_pairs(pairs, self.shown, used, self.config.judge, self.config.seed, self.progress, weights=weights)
+        """Judge chunk by chunk, so that a large file's prompts are never in memory together."""
+        distinct = list({pair.pair_id: pair for pair in pairs}.values())
+        calls = sum(isinstance(judge, LlmJudge) for judge in used) * self.config.judge.samples
+        runs: list[JudgeRun] = []
+        for part in _chunks(distinct):
+            before = len(runs) * CHUNK * calls
+
+            def progress(done: int, _total: int, before: int = before) -> None:
+                if self.progress:
+                    self.progress(before + done, len(distinct) * calls)
+
+            runs.append(judge_pairs(part, self.shown, used, self.config.judge, self.config.seed, progress, weights=weights))
+        return joined(runs)
 
     def _judges(self, names: Sequence[str]) -> list[Judge]:
         return judges(names, self.llm, self.config.judge.recorded)
+
+
+def _chunks(pairs: Sequence[Pair]) -> list[Sequence[Pair]]:
+    return [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
 
 
 def read_attributes(path: Path | None) -> dict[str, Attributes]:

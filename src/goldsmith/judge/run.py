@@ -127,6 +127,26 @@ def judge_requests(
     return [call.request for call in _calls(distinct, demonstrations, live, config, seed)]
 
 
+def joined(runs: Sequence[JudgeRun]) -> JudgeRun:
+    """Return the runs over parts of a file as one; no pair stands in two of them."""
+    material: Counter[str] = Counter()
+    for run in runs:
+        material.update(run.material)
+    verdicts = [verdict for run in runs for verdict in run.verdicts]
+    shown = [(run.demonstrations_shown, len(run.verdicts)) for run in runs if run.demonstrations_shown is not None]
+    weight = sum(number for _, number in shown)
+    return JudgeRun(
+        verdicts=sorted(verdicts, key=lambda verdict: (verdict.pair_id, verdict.model, verdict.sample)),
+        judgements=sorted((item for run in runs for item in run.judgements), key=lambda item: item.pair_id),
+        usage=runs[-1].usage if runs else [],
+        failures=count_failures(verdicts),
+        unjudged=sum(run.unjudged for run in runs),
+        demonstrations_shown=sum(mean * number for mean, number in shown) / weight if weight else None,
+        shortened=sum(run.shortened for run in runs),
+        material=dict(material),
+    )
+
+
 def count_failures(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
     """Return, by model, how many verdicts failed in which way."""
     counts: dict[str, Counter[str]] = {}

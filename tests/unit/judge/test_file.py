@@ -242,6 +242,23 @@ def test_attributes_are_shown_and_give_the_figures_by_task(tmp_path: Path, capsy
     assert all("/x; factual" in body["messages"][-1]["content"] for body in bodies)
 
 
+def test_a_file_in_chunks_gives_what_it_gives_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [pair_row(number) for number in (0, 1, 2, 3, 4, 0)]
+    gold, file = write(tmp_path / "gold.jsonl", gold_rows(9)), write(tmp_path / "pairs.jsonl", rows)
+    results = []
+    for size in (2, 512):
+        monkeypatch.setattr("goldsmith.judge.file.CHUNK", size)
+        out = tmp_path / f"{size}.jsonl"
+        _, result, bodies, _ = judge(right, str(file), "-o", str(out), "--gold", str(gold), capsys=capsys)
+        assert result["rows"] == len(lines(out)) == 6
+        verdicts = lines(out.with_name(f"{out.name}.verdicts.jsonl"))
+        assert len(verdicts) == 10
+        results.append((lines(out), verdicts, result["judges"], result["replies"], len(bodies)))
+    assert results[0] == results[1]
+
+
 def test_user_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "pairs.jsonl", [pair_row(0)])
     with pytest.raises(UserError, match="no judge"):

@@ -133,6 +133,19 @@ class JudgeRow(Part):
     used: bool = False
 
 
+class RecordedRow(Part):
+    """A file of recorded verdicts: rows = rows with verdicts + dropped."""
+
+    file: str
+    layout: str
+    rows: int
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Rows that could not be used, by reason."""
+    verdicts: int
+    failed: int = 0
+    """Verdicts that name no winner."""
+
+
 class Judges(Part):
     """All judges, and why they were used or not."""
 
@@ -140,6 +153,8 @@ class Judges(Part):
     reason: str = ""
     together: JudgeRow | None = None
     """The test of the judgement that several judges in use make together."""
+    recorded: list[RecordedRow] = Field(default_factory=list)
+    """Files of recorded verdicts."""
     weights: dict[str, float] = Field(default_factory=dict)
     """How the judges weigh against each other."""
 

@@ -29,6 +29,7 @@ from goldsmith.evaluate.report.data import (
     Judges,
     Margins,
     Part,
+    RecordedRow,
     Replies,
     ReportData,
     Round,
@@ -188,6 +189,10 @@ class _Reader:
             tests=[row for row in rows if row is not None],
             reason=str(facts.get("reason") or ""),
             together=self._part(JudgeRow, {**together, "used": True}, "facts/judges.json, together") if together else None,
+            recorded=self.parts(
+                RecordedRow,
+                {f"facts/judges.json, {name}": {**row, "file": name} for name, row in facts.get("recorded", {}).items()},
+            ),
             weights=facts.get("weights", {}),
         )
 

@@ -52,6 +52,9 @@ def read_recorded(files: Sequence[RecordedConfig | Path]) -> list[RecordedFile]:
     found = []
     for entry in files:
         config = RecordedConfig(path=entry) if isinstance(entry, Path) else entry
+        missing = next((path for path in (config.path, config.pairs) if path is not None and not path.exists()), None)
+        if missing is not None:
+            raise DataError(f"judge.recorded: {missing}: no such file; check the path, or take the entry out")
         rows = rows_of(config.path)
         looked_at: list[Where] = []
         first: Row | None = None
