@@ -16,6 +16,7 @@ from goldsmith.config import GoldsmithConfig
 from goldsmith.pool.sources import Rejected, read_pairs
 from goldsmith.retrieve.embed import Embedder
 from goldsmith.store import atomic
+from goldsmith.store.output import check_output
 from goldsmith.types import Attributes, Pair
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def attributes_file(
         ProviderError: a server cannot be reached.
     """
     settings = config or GoldsmithConfig()
+    check_output(out, path)
     rows = list(read_pairs(path, max_line_mb=settings.pool.max_line_mb))
     pairs = [row for row in rows if isinstance(row, Pair)]
     told: dict[str, Any] = {}

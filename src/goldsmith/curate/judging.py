@@ -38,11 +38,13 @@ class Judged:
     Attributes:
         choices: the decided choices by pair id.
         p_first: the aggregated probability that `first` wins, of every pair with a usable verdict.
+        with_verdicts: pairs on which there is a verdict at all, failed ones included; recorded judges need not know every pair.
         replies: what came back, for the report.
     """
 
     choices: dict[str, Side] = field(default_factory=dict)
     p_first: dict[str, float] = field(default_factory=dict)
+    with_verdicts: frozenset[str] = frozenset()
     replies: dict[str, Any] = field(default_factory=dict)
 
 
@@ -92,7 +94,7 @@ def label_by_judges(
     """Return silver labels with their origin by pair id, what was dropped by reason, and what came back from the judges.
 
     With judges in use, the first `judge.max_pairs_per_round` rows get the LLMs' label, and are dropped where they do not
-    decide; every other row keeps the label it came with. Ties never become silver.
+    decide; every other row, and one that no recorded judge knows, keeps the label it came with. Ties never become silver.
     """
     rows = list(rows)
     usable = {row["pair_id"]: row for row in rows if row["label"] != "tie"}
@@ -102,6 +104,8 @@ def label_by_judges(
     judged = judge_rows(context, fingerprint, asked, f"round_{round_number}", len(asked))
     for row in asked:
         choice = judged.choices.get(row["pair_id"])
+        if row["pair_id"] not in judged.with_verdicts:
+            continue
         if choice is None:
             del labels[row["pair_id"]]
             dropped["judges-undecided"] += 1
@@ -135,6 +139,7 @@ def judge_rows(context: Context, fingerprint: str, rows: Sequence[dict[str, Any]
     return Judged(
         choices={item.pair_id: item.choice for item in run.judgements if item.choice in ("first", "second")},
         p_first={item.pair_id: item.p_first for item in run.judgements},
+        with_verdicts=frozenset(verdict.pair_id for verdict in run.verdicts),
         replies=run.replies,
     )
 

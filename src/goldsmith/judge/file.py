@@ -22,6 +22,7 @@ from goldsmith.judge.run import JudgeRun, joined, judge_pairs, judge_requests
 from goldsmith.llm import LlmGroup
 from goldsmith.pool.sources import Rejected, read_pairs
 from goldsmith.store import atomic
+from goldsmith.store.output import check_output
 from goldsmith.types import Attributes, Pair, Verdict
 
 UNJUDGED = "no-verdict"
@@ -77,6 +78,9 @@ def judge_file(
         ProviderError: a server cannot be reached.
     """
     settings = config or GoldsmithConfig()
+    recorded = [item.path for item in settings.judge.recorded]
+    check_output(out, path, gold, attributes, *recorded)
+    check_output(out.with_name(f"{out.name}.verdicts.jsonl"), path, gold, attributes, *recorded)
     rows = list(read_pairs(path, max_line_mb=settings.pool.max_line_mb))
     pairs = [row for row in rows if isinstance(row, Pair)]
     known = _read_gold(gold)

@@ -271,3 +271,16 @@ def test_user_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     bad = write(tmp_path / "a.jsonl", [{"pair_id": "x"}])
     assert run(["judge", str(file), "-o", str(tmp_path / "o"), "--attributes", str(bad), "--recorded", str(file)]) == 1
     assert "a.jsonl:1: no record of attributes" in capsys.readouterr().err
+
+
+def test_an_output_that_would_destroy_an_input_is_refused_before_any_call(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "pairs.jsonl", [pair_row(0)])
+    verdicts = write(tmp_path / "o.jsonl.verdicts.jsonl", [])
+    for verb, out in (("judge", file), ("attributes", file), ("judge", tmp_path), ("attributes", tmp_path)):
+        assert run([verb, str(file), "-o", str(out)]) == 1
+    assert run(["judge", str(file), "-o", str(tmp_path / "o.jsonl"), "--recorded", str(verdicts)]) == 1
+    told = capsys.readouterr().err
+    assert (told.count("is read as well"), told.count("is a folder")) == (3, 2)
+    assert lines(file) == [pair_row(0)]
