@@ -290,6 +290,15 @@ def test_a_bare_path_in_the_list_is_a_file_of_verdicts() -> None:
         load_config(overrides=['judge.recorded=[{path = "b.json", colum = "said"}]'])
 
 
+def test_the_documented_example_is_a_configuration(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "judging.md").read_text(encoding="utf-8")
+    path = tmp_path / "goldsmith.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    entries = load_config([path]).judge.recorded
+    assert [item.path.name for item in entries] == ["verdicts.jsonl", "annotations.json", "judged.jsonl", "results.jsonl"]
+    assert entries[3].key == {"subset": "meta.subset", "index": "meta.n"}
+
+
 def test_pandalm_annotators_agree_as_published(data_dir: Path) -> None:
     rows = read_lines(data_dir / "humans_pandalm.jsonl.gz")
     for name, expected in golden(data_dir)["pandalm-annotator-kappa"]["cohen_kappa_unweighted_3class"].items():
