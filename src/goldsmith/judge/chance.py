@@ -31,6 +31,8 @@ class TaskTest:
     low: float
     high: float
     kappa: float | None
+    calibration_error: float | None
+    position_first_share: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,7 @@ def _test(
         kappa=_kappa(pairs),
         verdict_failures=_failures(own),
         beats_chance=accuracy.low > CHANCE,
-        by_task=_by_task(pairs, tasks),
+        by_task=_by_task(pairs, own, tasks),
     )
 
 
@@ -191,14 +193,14 @@ def _calibration_error(pairs: Sequence[Judged]) -> float | None:
     return expected_calibration_error([confidence for _, confidence in decided], [right for right, _ in decided])
 
 
-def _by_task(pairs: Sequence[Judged], tasks: Mapping[str, str]) -> list[TaskTest]:
+def _by_task(pairs: Sequence[Judged], own: Sequence[Verdict], tasks: Mapping[str, str]) -> list[TaskTest]:
     groups: dict[str, list[Judged]] = {}
     for pair, judgement in pairs:
         if pair.pair_id in tasks:
             groups.setdefault(tasks[pair.pair_id].partition("/")[0], []).append((pair, judgement))
     found = []
     for task, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
-        accuracy = _accuracy(members)
+        accuracy, names = _accuracy(members), {pair.pair_id for pair, _ in members}
         found.append(
             TaskTest(
                 task=task,
@@ -209,6 +211,8 @@ def _by_task(pairs: Sequence[Judged], tasks: Mapping[str, str]) -> list[TaskTest
                 low=accuracy.low,
                 high=accuracy.high,
                 kappa=_kappa(members),
+                calibration_error=_calibration_error(members),
+                position_first_share=_position([verdict for verdict in own if verdict.pair_id in names]).value,
             )
         )
     return found

@@ -105,6 +105,10 @@ def test_agreement_by_group_of_tasks_order_and_calibration() -> None:
         ("math", 3, 3, 2),
         ("writing", 2, 1, 1),
     ]
+    # Math's three pairs got the same reply in both orders, so half went to Candidate 1; writing's three verdicts for a side all did.
+    # Confidences there are 1.0 three times, two right; writing's one is 0.75 and right.
+    assert [row.position_first_share for row in test.by_task] == [0.5, 1.0]
+    assert [row.calibration_error for row in test.by_task] == [pytest.approx(1 / 3), pytest.approx(0.25)]
     # first + tie: shares 0.5 and 0.5 of a tie, p = 0.75, decided for first. Five decided, four right.
     assert (test.num_decided, test.num_correct, test.abstained) == (5, 4, 1)
     # Confidences: four of 1.0 (three right), one of 0.75 (right): |4 - 3| + |0.75 - 1| over five.

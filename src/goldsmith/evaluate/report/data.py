@@ -97,6 +97,8 @@ class TaskRow(Part):
     low: float | None = None
     high: float | None = None
     kappa: float | None = None
+    calibration_error: float | None = None
+    position_first_share: float | None = None
 
 
 class JudgeRow(Part):
