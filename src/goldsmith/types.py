@@ -18,6 +18,7 @@ Content = str | list[dict[str, Any]]
 Side = Literal["first", "second"]
 Label = Literal["first", "second", "tie"]
 VoteChoice = Literal["first", "second", "tie", "discard"]
+CheckOutcome = Literal["correct", "incorrect", "cannot-tell"]
 LabelOrigin = Literal["human", "llm", "rule", "likes", "unknown"]
 
 
@@ -141,7 +142,7 @@ class Vote(Record):
 
 
 class Verdict(Record):
-    """One sample of one LLM judge; `choice` is None when it failed, and `failure` says how."""
+    """One sample of one LLM judge; `choice` is None when it failed, and `failure` says how. `shown_order` is empty where a file does not tell it."""
 
     pair_id: str
     model: str
@@ -159,6 +160,18 @@ class Judgement(Record):
     choice: Literal["first", "second", "tie", "abstain"]
     p_first: float = Field(ge=0.0, le=1.0)
     by_model: dict[str, float] = Field(default_factory=dict)
+
+
+class Check(Record):
+    """What a model says of one reply alone, before people see it; `outcome` is None when it failed, and `failure` says how."""
+
+    pair_id: str
+    side: Side
+    model: str
+    outcome: CheckOutcome | None
+    reason: str = ""
+    failure: str | None = None
+    usage: dict[str, int] = Field(default_factory=dict)
 
 
 class Score(Record):

@@ -23,6 +23,7 @@ CONTEXT_SHARE = 0.6
 """Part of the room for a pair that goes to the conversation; each reply has half of the rest."""
 CLOSED_TOKENS = 60
 """Further room in the reply for task, objectivity and controversiality."""
+UNLIMITED = 1_000_000_000
 QUOTED_TOKENS = 100
 """Of a reply that is sent back to be mended."""
 
@@ -38,12 +39,14 @@ class Labelled:
         fields: by pair, in the order given; None where every attempt failed.
         repaired: pairs whose second attempt was valid.
         failed: pairs without a valid reply, by the kind of their last failure; len(fields) = valid + failed.
+        shortened: pairs of which a text was cut to fit.
     """
 
     model: str
     fields: list[OpenFields | AllFields | None]
     repaired: int
     failed: dict[str, int]
+    shortened: int = 0
 
 
 def label_pairs(
@@ -68,9 +71,8 @@ def label_pairs(
     """
     endpoint = llm.config.endpoints[0]
     limits = EMBEDDED_LIMITS if endpoint.kind == "embedded" else LIMITS
-    likely = likely_tasks or [()] * len(pairs)
     examples = [text for role, text in load_prompt(_prompt_name(limits, taxonomy)).messages if role == "assistant"]
-    asked = [_request(pair, endpoint.name, limits, taxonomy, tasks) for pair, tasks in zip(pairs, likely, strict=True)]
+    asked = label_requests(pairs, llm, taxonomy=taxonomy, likely_tasks=likely_tasks)
     fields: list[OpenFields | AllFields | None] = [None] * len(pairs)
     failures: dict[int, str] = {}
     waiting, repaired = list(range(len(pairs))), 0
@@ -94,7 +96,22 @@ def label_pairs(
         waiting = again
     counts = dict(sorted(Counter(failures.values()).items()))
     assert len(pairs) == sum(value is not None for value in fields) + sum(counts.values())
-    return Labelled(model=endpoint.name, fields=fields, repaired=repaired, failed=counts)
+    shortened = sum(_material(pair, limits) != _material(pair, replace(limits, pair_tokens=UNLIMITED)) for pair in pairs)
+    return Labelled(model=endpoint.name, fields=fields, repaired=repaired, failed=counts, shortened=shortened)
+
+
+def label_requests(
+    pairs: Sequence[Pair],
+    llm: LlmGroup,
+    *,
+    taxonomy: Taxonomy | None = None,
+    likely_tasks: Sequence[Sequence[str]] | None = None,
+) -> list[Request]:
+    """Return the first questions that `label_pairs` would ask, for an estimate before anything is sent; repairs come on top."""
+    endpoint = llm.config.endpoints[0]
+    limits = EMBEDDED_LIMITS if endpoint.kind == "embedded" else LIMITS
+    likely = likely_tasks or [()] * len(pairs)
+    return [_request(pair, endpoint.name, limits, taxonomy, tasks) for pair, tasks in zip(pairs, likely, strict=True)]
 
 
 def _request(pair: Pair, model: str, limits: Limits, taxonomy: Taxonomy | None, likely: Sequence[str]) -> Request:

@@ -15,6 +15,7 @@ from goldsmith.retrieve.embed import Embedder
 from goldsmith.types import Attributes, Pair
 
 if TYPE_CHECKING:
+    from goldsmith.judge.foreseen import Foreseen
     from goldsmith.llm import LlmGroup
 
 CLOSED_FIELDS = ("task", "objectivity", "controversiality")
@@ -32,6 +33,8 @@ def label_attributes(
     taxonomy: Taxonomy,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    announce: Callable[[Foreseen], None] | None = None,
 ) -> tuple[list[Attributes], dict[str, Any]]:
     """Return one `Attributes` per pair, in order, and the stage's facts.
 
@@ -43,6 +46,7 @@ def label_attributes(
         taxonomy: of tasks.
         seed: of the choice of pairs for the LLM.
         progress: called with (done, total), first of the embedding, then of the LLM's calls.
+        announce: told what the LLM's part will cost at most, about, before anything is sent; repairs come on top.
     """
     classifier = Classifier(taxonomy, embedder)
     closed = classifier.classify([pair.context for pair in pairs], progress)
@@ -55,7 +59,8 @@ def label_attributes(
     }
     rows = stratified(attributes, config.llm_pairs, seed)
     if rows and llm is not None:
-        facts["llm"] = _label_by_llm(rows, pairs, attributes, config, llm, classifier, progress)
+        facts["llm"] = _label_by_llm(rows, pairs, attributes, config, llm, classifier, progress, announce)
+        facts["replies"] = facts["llm"].pop("replies")
     for name in CLOSED_FIELDS:
         facts[name] = dict(sorted(Counter(str(getattr(item, name)) for item in attributes).items()))
     return attributes, facts
@@ -79,13 +84,18 @@ def _label_by_llm(
     llm: LlmGroup,
     classifier: Classifier,
     progress: Callable[[int, int], None] | None,
+    announce: Callable[[Foreseen], None] | None,
 ) -> dict[str, Any]:
     """Put the LLM's fields into `attributes` and return the facts of its part."""
-    from goldsmith.attributes.label import label_pairs
+    from goldsmith.attributes.label import label_pairs, label_requests
+    from goldsmith.judge.foreseen import foresee
+    from goldsmith.judge.material import count_material
 
     chosen = [pairs[row] for row in rows]
     taxonomy = classifier.taxonomy if config.llm_closed_fields else None
     likely = classifier.likely_tasks([pair.context for pair in chosen], LIKELY_TASKS) if taxonomy is not None else None
+    if announce:
+        announce(foresee(llm, [label_requests(chosen, llm, taxonomy=taxonomy, likely_tasks=likely)]))
     labelled = label_pairs(chosen, llm, taxonomy=taxonomy, likely_tasks=likely, progress=progress)
     agreed: Counter[str] = Counter()
     for row, fields in zip(rows, labelled.fields, strict=True):
@@ -97,6 +107,13 @@ def _label_by_llm(
         "model": labelled.model,
         "counts": {"total": len(rows), "kept": valid, "dropped": {}, "failed": labelled.failed},
         "repaired": labelled.repaired,
+        "replies": {
+            "total": len(rows),
+            "usable": valid,
+            "failed": labelled.failed,
+            "shortened": labelled.shortened,
+            **count_material(chosen),
+        },
     }
     if taxonomy is not None:
         facts["agrees_with_classifier"] = {name: agreed[name] for name in CLOSED_FIELDS}

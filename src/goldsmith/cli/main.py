@@ -26,6 +26,8 @@ VERBS = {
     "why": "Print the whole life of one pair.",
     "votes": "Import votes, or export the queue of pairs that wait for them.",
     "audit": "Say what is in a file of preference pairs.",
+    "attributes": "Write the five attributes of each pair of a file.",
+    "judge": "Judge the pairs of a file with LLMs or recorded verdicts.",
     "train": "Train a reward model on a file of pairs.",
     "score": "Score a file of pairs, conversations or candidates with a reward model.",
     "report": "Write the report of the last run again.",

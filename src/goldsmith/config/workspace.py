@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from goldsmith.config.attributes import AttributesConfig
 from goldsmith.config.base import Section
@@ -16,6 +18,7 @@ from goldsmith.config.retrieve import RetrieveConfig
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.rounds import RoundsConfig, SeedConfig
 from goldsmith.config.train import TrainConfig
+from goldsmith.config.verify import VerifyConfig
 
 
 class GoldsmithConfig(Section):
@@ -36,6 +39,7 @@ class GoldsmithConfig(Section):
     seed_selection: SeedConfig = SeedConfig()
     gold: GoldConfig = GoldConfig()
     judge: JudgeConfig = JudgeConfig()
+    verify: VerifyConfig = VerifyConfig()
     retrieve: RetrieveConfig = RetrieveConfig()
     rounds: RoundsConfig = RoundsConfig()
     reward: RewardConfig = RewardConfig()
@@ -43,3 +47,13 @@ class GoldsmithConfig(Section):
     curate: CurateConfig = CurateConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    @model_validator(mode="after")
+    def _checkers_exist(self) -> Self:
+        names = [endpoint.name for endpoint in self.llm.endpoints]
+        unknown = [name for name in self.verify.models if name not in names]
+        if unknown:
+            raise ValueError(
+                f"verify.models names '{unknown[0]}', which is no llm.endpoints entry; known: {', '.join(names) or 'none'}"
+            )
+        return self

@@ -29,14 +29,19 @@ def forecast(config: GoldsmithConfig) -> Forecast:
     from goldsmith.attributes.reply import EMBEDDED_LIMITS, LIMITS
     from goldsmith.judge.judges import EMBEDDED_PROMPT_TOKENS, PROMPT_TOKENS
     from goldsmith.judge.protocol import MAX_REPLY_TOKENS
+    from goldsmith.judge.verify import MAX_REPLY_TOKENS as CHECK_TOKENS
 
     judge, total = config.judge, Forecast(calls=0, tokens=0, cost=0.0)
     # The seed is judged like a round.
     pairs = judge.probe_pairs + (config.rounds.count + 1) * judge.max_pairs_per_round + judge.max_pairs_stage2
+    # Both replies of a pair, in the seed's batch for people and in every round's.
+    checked = 2 * (config.rounds.count + 1) * config.verify.max_pairs
     for place, endpoint in enumerate(config.llm.endpoints):
         is_embedded = endpoint.kind == "embedded"
         prompt = endpoint.prompt_tokens or (EMBEDDED_PROMPT_TOKENS if is_embedded else PROMPT_TOKENS)
         total = _plus(total, endpoint, pairs * judge.samples, prompt, MAX_REPLY_TOKENS)
+        if endpoint.name in config.verify.models or not config.verify.models:
+            total = _plus(total, endpoint, checked, prompt, CHECK_TOKENS)
         if place == 0:
             limits = EMBEDDED_LIMITS if is_embedded else LIMITS
             reply = limits.reply_tokens + CLOSED_TOKENS

@@ -31,7 +31,7 @@ def collect_gold(context: Context, fingerprint: str, round_number: int) -> dict[
     Raises:
         WaitingForHumans: votes or experts are missing, and no recorded votes stand for them.
     """
-    batches = [_asked_batch(context, round_number)]
+    batches = [asked_batch(context, round_number)]
     if round_number == 0:
         batches.insert(0, ("recorded", context.workspace.table("recorded_pairs").rows(PAIR_COLUMNS)))
     gold, dropped, facts = [], [], []
@@ -74,7 +74,7 @@ def merge_gold(context: Context, fingerprint: str) -> dict[str, Any]:
 
 def vote_fingerprint(context: Context, round_number: int) -> Any:
     """What a batch depends on besides tables: every vote on its pairs, and the rules."""
-    _, rows = _asked_batch(context, round_number)
+    _, rows = asked_batch(context, round_number)
     ids = [row["pair_id"] for row in rows]
     if round_number == 0:
         ids += [row["pair_id"] for row in context.workspace.table("recorded_pairs").rows(["pair_id"])]
@@ -86,7 +86,7 @@ def vote_fingerprint(context: Context, round_number: int) -> Any:
     return sorted(vote.vote_id for given in votes.values() for vote in given)
 
 
-def _asked_batch(context: Context, round_number: int) -> tuple[str, list[dict[str, Any]]]:
+def asked_batch(context: Context, round_number: int) -> tuple[str, list[dict[str, Any]]]:
     """Name and pairs of what people are asked in a round, most urgent first."""
     name, asking = ("seed", "seed") if round_number == 0 else (f"round-{round_number}", f"retrieved_{round_number}")
     wanted = [row["pair_id"] for row in context.workspace.table(asking).rows(["pair_id", "to_humans"]) if row["to_humans"]]

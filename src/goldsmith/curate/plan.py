@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from goldsmith.config import GoldsmithConfig
-from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, seed, similarity, stage1, stage2
+from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, seed, similarity, stage1, stage2, verify
 from goldsmith.curate.context import Context
 from goldsmith.curate.step import Step
 from goldsmith.identity import file_digest
@@ -14,7 +14,13 @@ from goldsmith.identity import file_digest
 
 def plan(config: GoldsmithConfig) -> list[Step]:
     """Return the steps that a configuration asks for."""
-    return [*_entry_steps(), *_gold_steps(), *_round_steps(config.rounds.count), *_curation_steps(config.rounds.count)]
+    rounds = config.rounds.count
+    steps = [*_entry_steps(), *_gold_steps(), *_round_steps(rounds), *_curation_steps(rounds)]
+    if config.verify.max_pairs:
+        for number in range(rounds + 1):
+            place = next(at for at, step in enumerate(steps) if step.name == f"gold_{number}")
+            steps.insert(place, _verify_step(number))
+    return steps
 
 
 def _entry_steps() -> list[Step]:
@@ -72,6 +78,13 @@ def _round_steps(count: int) -> list[Step]:
         )  # fmt: skip
         steps.append(_gold_step(number))
     return steps
+
+
+def _verify_step(number: int) -> Step:
+    return Step(
+        name=f"verify_{number}", title="Checking single replies before people read them", run=partial(verify.verify_batch, round_number=number),
+        sections=["verify", "llm"], reads=["pool", "attributes", "seed" if number == 0 else f"retrieved_{number}"], writes=[f"reply_checks_{number}"],
+    )  # fmt: skip
 
 
 def _gold_step(number: int) -> Step:

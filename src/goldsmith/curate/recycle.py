@@ -21,6 +21,7 @@ class Opinions:
         p_first_best: best RM's probability that `first` wins, in [0, 1].
         p_first_gold: the gold RM's.
         judged: the LLMs' choice; None when they were not asked, or may not be used, or did not decide.
+        p_first_judged: their probability that `first` wins; None when no verdict of theirs can be used.
         human: the gold label; None when people did not see the pair.
     """
 
@@ -29,6 +30,7 @@ class Opinions:
     p_first_best: float
     p_first_gold: float
     judged: Side | None = None
+    p_first_judged: float | None = None
     human: Literal["first", "second", "tie"] | None = None
 
 
@@ -105,7 +107,13 @@ def _decision(
     rule: str,
     reason: str,
 ) -> Decision:
-    judges = {"best": opinions.p_first_best, "gold": opinions.p_first_gold, "llm": opinions.judged, "human": opinions.human}
+    judges = {
+        "best": opinions.p_first_best,
+        "gold": opinions.p_first_gold,
+        "llm": opinions.judged,
+        "llm_p_first": opinions.p_first_judged,
+        "human": opinions.human,
+    }
     return Decision(
         pair_id=opinions.pair_id,
         action=action,

@@ -48,6 +48,11 @@ def _seed(_table: str, row: Row) -> str:
     return "selected" + (", to people" if row["to_humans"] else ", to silver")
 
 
+def _check(_table: str, row: Row) -> str:
+    told = f"{row['outcome']}: {row['reason']}" if row["outcome"] else f"no answer ({row['failure']})"
+    return f"{row['model']} on the {row['side']} reply: {told}"
+
+
 def _retrieved(table: str, row: Row) -> str:
     num_asking = len(json.loads(row["gold_ids"]))
     return f"{table}: priority {row['priority']:.3f}, asked for by {num_asking} gold pairs" + (
@@ -90,7 +95,7 @@ def _every_field(_table: str, row: Row) -> str:
 
 _DESCRIBED: dict[str, Callable[[str, Row], str]] = {
     "source": _source, "dropped": _dropped, "contradiction": _contradiction, "noise": _noise, "near": _near, "evaluation": _evaluation, "attributes": _attributes,
-    "seed": _seed, "retrieved": _retrieved, "silver": _silver, "gold": _gold, "margin": _margin, "score": _score, "decision": _decision,
+    "seed": _seed, "check": _check, "retrieved": _retrieved, "silver": _silver, "gold": _gold, "margin": _margin, "score": _score, "decision": _decision,
     "curated": _curated, "measured": _measured,
 }  # fmt: skip
 """From a stage to the sentence about a row of its table; other stages list the row's fields."""

@@ -35,7 +35,8 @@ MARGIN_SCHEMA = pa.schema([("pair_id", pa.string()), ("split", pa.string()), ("p
 def seed_silver(context: Context, fingerprint: str) -> dict[str, Any]:
     """Write `silver_0`: the seed's pairs that did not go to people, labelled by judges that may be used, else as they came."""
     wanted = [row["pair_id"] for row in context.workspace.table("seed").rows(["pair_id", "to_humans"]) if not row["to_humans"]]
-    return _write_silver(context, fingerprint, wanted, round_number=0, origin="seed")
+    silver_facts, replies = _write_silver(context, fingerprint, wanted, round_number=0, origin="seed")
+    return {**silver_facts, "replies": replies}
 
 
 def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str
         {row["pair_id"]: margin for row, margin in zip(seen, margins, strict=True)},
     )
     to_llm = [row["pair_id"] for row in retrieved if not row["to_humans"]]
-    silver_facts = _write_silver(context, fingerprint, to_llm, round_number=round_number, origin="retrieved")
+    silver_facts, replies = _write_silver(context, fingerprint, to_llm, round_number=round_number, origin="retrieved")
     head.save(context.workspace.models / f"round-{round_number}")
     facts = {
         "round": round_number,
@@ -74,6 +75,7 @@ def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str
             "to_humans": len(retrieved) - len(to_llm),
             "to_llm": len(to_llm),
             "silver_added": silver_facts,
+            "replies": replies,
         }
         | gold_accuracy(context, seen, margins)
     )
@@ -167,9 +169,12 @@ def _asked_before(context: Context, round_number: int) -> set[str]:
     }
 
 
-def _write_silver(context: Context, fingerprint: str, pair_ids: list[str], *, round_number: int, origin: str) -> dict[str, Any]:
+def _write_silver(
+    context: Context, fingerprint: str, pair_ids: list[str], *, round_number: int, origin: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write `silver_<r>` and return its counts, and what came back from the judges."""
     pairs = pairs_by_id(context, pair_ids)
-    labels, dropped = label_by_judges(context, fingerprint, [pairs[name] for name in pair_ids], round_number)
+    labels, dropped, replies = label_by_judges(context, fingerprint, [pairs[name] for name in pair_ids], round_number)
     rows = [
         {"pair_id": name, "label": label, "label_origin": made_by, "origin": origin, "round": round_number}
         for name, (label, made_by) in sorted(labels.items())
@@ -178,7 +183,7 @@ def _write_silver(context: Context, fingerprint: str, pair_ids: list[str], *, ro
     with context.workspace.writer(f"silver_{round_number}", step=step, fingerprint=fingerprint) as out:
         out.write_rows(rows, SILVER_SCHEMA)
         out.counts = Counts(total=len(pair_ids), kept=len(rows), dropped=dropped)
-    return out.counts.model_dump()
+    return out.counts.model_dump(), replies
 
 
 def _write_margins(context: Context, fingerprint: str, round_number: int, rows: list[dict[str, Any]], margins: Any) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from goldsmith.curate.context import Context
 from goldsmith.curate.gold import PAIR_COLUMNS
-from goldsmith.curate.judging import judged_choices
+from goldsmith.curate.judging import judge_rows
 from goldsmith.curate.recycle import Opinions, decide, needs_judgement
 from goldsmith.curate.rewards import Rewards, closed_contexts, rewards_out_of_fold, trainable
 from goldsmith.curate.stage1 import gold_accuracy, gold_margins, silver_up_to
@@ -69,7 +69,7 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
         and row["label"] != "tie"
         and needs_judgement(row["label"], best[name], config.curate.confident_above)
     ]
-    judged = judged_choices(
+    judged = judge_rows(
         context, fingerprint, [pool[name] for name in _least_sure_first(unsure, best)], "stage2", config.judge.max_pairs_stage2
     )
     decisions = [
@@ -79,7 +79,8 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
                 label=pool[name]["label"],
                 p_first_best=best[name],
                 p_first_gold=gold_rm[name],
-                judged=judged.get(name),
+                judged=judged.choices.get(name),
+                p_first_judged=judged.p_first.get(name),
                 human=human.get(name),
             ),
             config.curate,
@@ -88,7 +89,11 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
     ]
     _write_decisions(context, fingerprint, decisions)
     counts = _write_curated(context, fingerprint, decisions, pool, gold)
-    return _facts(decisions, pool, best, counts) | {"unsure": len(unsure), "judged": len(judged)}
+    return _facts(decisions, pool, best, counts) | {
+        "unsure": len(unsure),
+        "judged": len(judged.choices),
+        "replies": judged.replies,
+    }
 
 
 def _least_sure_first(names: list[str], best: dict[str, float]) -> list[str]:

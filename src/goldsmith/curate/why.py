@@ -51,12 +51,12 @@ def why(workspace: Workspace, pair_id: str) -> Life:
 
 
 FLOW = [
-    "source", "dropped", "contradiction", "noise", "near", "evaluation", "attributes", "seed", "vote", "retrieved", "silver",
+    "source", "dropped", "contradiction", "noise", "near", "evaluation", "attributes", "seed", "check", "vote", "retrieved", "silver",
     "verdict", "judgement", "gold", "not gold", "margin", "score", "decision", "curated", "measured",
 ]  # fmt: skip
 PREFIXES = {
     "pool_dropped": "dropped", "pool": "source", "recorded_pairs": "source", "source": "source", "rejects": "dropped", "contradictions": "contradiction",
-    "flipped_on_purpose": "noise", "near_duplicates": "near", "eval_pairs": "evaluation", "attributes": "attributes", "seed": "seed", "gold_margins": "margin",
+    "flipped_on_purpose": "noise", "near_duplicates": "near", "eval_pairs": "evaluation", "attributes": "attributes", "seed": "seed", "reply_checks": "check", "gold_margins": "margin",
     "gold_dropped_": "", "gold_dropped": "not gold", "gold_": "", "gold": "gold", "retrieved": "retrieved", "silver": "silver", "verdicts": "verdict",
     "judgements": "judgement", "scores": "score", "decisions": "decision", "curated": "curated", "evaluation": "measured",
 }  # fmt: skip

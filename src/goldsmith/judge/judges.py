@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goldsmith.config.judge import RecordedConfig
 from goldsmith.errors import UserError
 from goldsmith.judge.recorded import read_verdicts
 from goldsmith.llm import LlmGroup
@@ -41,16 +42,16 @@ class RecordedJudge:
 Judge = LlmJudge | RecordedJudge
 
 
-def recorded_models(paths: Sequence[Path]) -> list[str]:
+def recorded_models(files: Sequence[RecordedConfig | Path]) -> list[str]:
     """Return the models that files of recorded verdicts name, sorted.
 
     Raises:
         DataError: see `read_verdicts`.
     """
-    return sorted({verdict.model for verdict in read_verdicts(paths)})
+    return sorted({verdict.model for verdict in read_verdicts(files)})
 
 
-def judges(names: Collection[str], llm: LlmGroup | None, recorded: Sequence[Path] = ()) -> list[Judge]:
+def judges(names: Collection[str], llm: LlmGroup | None, recorded: Sequence[RecordedConfig | Path] = ()) -> list[Judge]:
     """Return the judges of those names: the group's models in its order, then recorded ones by name.
 
     Raises:

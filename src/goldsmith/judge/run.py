@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from goldsmith.config.judge import JudgeConfig
 from goldsmith.judge.aggregate import aggregate
 from goldsmith.judge.demonstrations import Demonstrations
 from goldsmith.judge.judges import Judge, LlmJudge, RecordedJudge
+from goldsmith.judge.material import count_material
 from goldsmith.judge.parse import parse_choice
 from goldsmith.judge.protocol import MAX_REPLY_TOKENS, SCHEMA, Demonstration, JudgePrompt, build_prompt, side_of
 from goldsmith.judge.sample import Sample, draw_samples
@@ -33,6 +35,7 @@ class JudgeRun:
         unjudged: pairs without any usable verdict; len(judgements) + unjudged = distinct pairs given.
         demonstrations_shown: mean number of examples in a prompt; None without live calls.
         shortened: prompts in which the pair's own texts were cut.
+        material: of the pairs that were asked about live, how many hold chat-template tokens or speak to the judge.
     """
 
     verdicts: list[Verdict]
@@ -42,6 +45,22 @@ class JudgeRun:
     unjudged: int = 0
     demonstrations_shown: float | None = None
     shortened: int = 0
+    material: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def replies(self) -> dict[str, Any]:
+        """What came back, for the report: verdicts in all, usable ones, failed ones by kind, and what was odd about the material."""
+        failed: Counter[str] = Counter()
+        for kinds in self.failures.values():
+            failed.update(kinds)
+        usable = len(self.verdicts) - failed.total()
+        return {
+            "total": len(self.verdicts),
+            "usable": usable,
+            "failed": dict(sorted(failed.items())),
+            "shortened": self.shortened,
+            **self.material,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +98,7 @@ def judge_pairs(
     """
     distinct = list({pair.pair_id: pair for pair in pairs}.values())
     live = [judge for judge in judges if isinstance(judge, LlmJudge)]
-    shown = demonstrations.find(distinct, seed) if demonstrations is not None and live else {}
-    attributes = demonstrations.attributes if demonstrations is not None else {}
-    calls = [
-        _call(pair, judge, sample, shown.get(pair.pair_id, []), attributes.get(pair.pair_id))
-        for pair in distinct
-        for judge in live
-        for sample in draw_samples(pair.pair_id, judge.name, config.samples, seed)
-    ]
+    calls = _calls(distinct, demonstrations, live, config, seed)
     groups = list({id(judge.llm): judge.llm for judge in live}.values())
     verdicts = _recorded(distinct, judges)
     for group in groups:
@@ -102,6 +114,36 @@ def judge_pairs(
         unjudged=len(distinct) - len(judgements),
         demonstrations_shown=sum(call.prompt.num_demonstrations for call in calls) / len(calls) if calls else None,
         shortened=sum(call.prompt.shortened for call in calls),
+        material=count_material(distinct) if calls else {},
+    )
+
+
+def judge_requests(
+    pairs: Sequence[Pair], demonstrations: Demonstrations | None, judges: Sequence[Judge], config: JudgeConfig, seed: int
+) -> list[Request]:
+    """Return the questions that `judge_pairs` would ask live models, for an estimate before anything is sent."""
+    distinct = list({pair.pair_id: pair for pair in pairs}.values())
+    live = [judge for judge in judges if isinstance(judge, LlmJudge)]
+    return [call.request for call in _calls(distinct, demonstrations, live, config, seed)]
+
+
+def joined(runs: Sequence[JudgeRun]) -> JudgeRun:
+    """Return the runs over parts of a file as one; no pair stands in two of them."""
+    material: Counter[str] = Counter()
+    for run in runs:
+        material.update(run.material)
+    verdicts = [verdict for run in runs for verdict in run.verdicts]
+    shown = [(run.demonstrations_shown, len(run.verdicts)) for run in runs if run.demonstrations_shown is not None]
+    weight = sum(number for _, number in shown)
+    return JudgeRun(
+        verdicts=sorted(verdicts, key=lambda verdict: (verdict.pair_id, verdict.model, verdict.sample)),
+        judgements=sorted((item for run in runs for item in run.judgements), key=lambda item: item.pair_id),
+        usage=runs[-1].usage if runs else [],
+        failures=count_failures(verdicts),
+        unjudged=sum(run.unjudged for run in runs),
+        demonstrations_shown=sum(mean * number for mean, number in shown) / weight if weight else None,
+        shortened=sum(run.shortened for run in runs),
+        material=dict(material),
     )
 
 
@@ -112,6 +154,19 @@ def count_failures(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
         if verdict.failure is not None:
             counts.setdefault(verdict.model, Counter())[verdict.failure] += 1
     return {model: dict(sorted(kinds.items())) for model, kinds in sorted(counts.items())}
+
+
+def _calls(
+    pairs: Sequence[Pair], demonstrations: Demonstrations | None, live: Sequence[LlmJudge], config: JudgeConfig, seed: int
+) -> list[_Call]:
+    shown = demonstrations.find(pairs, seed) if demonstrations is not None and live else {}
+    attributes = demonstrations.attributes if demonstrations is not None else {}
+    return [
+        _call(pair, judge, sample, shown.get(pair.pair_id, []), attributes.get(pair.pair_id))
+        for pair in pairs
+        for judge in live
+        for sample in draw_samples(pair.pair_id, judge.name, config.samples, seed)
+    ]
 
 
 def _call(pair: Pair, judge: LlmJudge, sample: Sample, shown: Sequence[Demonstration], attributes: Attributes | None) -> _Call:

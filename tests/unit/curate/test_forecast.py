@@ -32,3 +32,13 @@ def test_without_models_there_is_nothing_to_pay() -> None:
     found = forecast(load_config((), ["llm.endpoints=[]"]))
     assert (found.calls, found.tokens, found.cost) == (0, 0, 0.0)
     assert forecast(GoldsmithConfig()).cost == 0.0
+
+
+def test_checks_of_single_replies_count_for_the_models_that_make_them() -> None:
+    none = ["judge.probe_pairs=1", "judge.samples=1", "judge.max_pairs_per_round=0", "judge.max_pairs_stage2=0", "rounds.count=2"]
+    models = ", ".join(f'{{name = "{name}", base_url = "http://h/v1", prompt_tokens = 1000}}' for name in ("one", "two"))
+    settings = [*none, f"llm.endpoints=[{models}]", "verify.max_pairs=5"]
+    # One verdict of each model; 5 pairs, two replies each, in the seed's batch and two rounds': 30 checks by one model, or by both.
+    assert forecast(load_config((), [*settings, 'verify.models=["two"]'])).calls == 2 + 30
+    found = forecast(load_config((), settings))
+    assert (found.calls, found.tokens) == (2 + 60, 2 * (1000 + 32) + 60 * (1000 + 160))

@@ -1,3 +1,5 @@
+import pytest
+
 from goldsmith.judge import chance
 from goldsmith.types import Pair, Verdict
 
@@ -74,3 +76,69 @@ def test_usable_judges_and_those_who_insist() -> None:
     assert [test.model for test in tests] == ["coin", "good"]
     assert chance.usable_judges(tests) == ["good"]
     assert chance.usable_judges(tests, insist=True) == ["coin", "good"]
+
+
+def test_agreement_by_group_of_tasks_order_and_calibration() -> None:
+    """Hand sums: six pairs, three of math (2 right), two of writing (1 right of 1 decided), one without a task."""
+    gold = [Pair.from_replies([{"role": "user", "content": str(at)}], "a", "b") for at in range(6)]
+    tasks = dict(
+        zip([pair.pair_id for pair in gold], ["math/proof", "math/sum", "math/sum", "writing/poem", "writing/poem"], strict=False)
+    )
+    choices = [
+        ("first", "first"),
+        ("first", "first"),
+        ("second", "second"),
+        ("first", "tie"),
+        ("first", "second"),
+        ("first", None),
+    ]
+    verdicts = [
+        Verdict(
+            pair_id=pair.pair_id, model="m", sample=sample, shown_order=["first", "second"] if sample == 0 else ["second", "first"],
+            choice=choice, failure=None if choice else "timeout",
+        )
+        for pair, both in zip(gold, choices, strict=True)
+        for sample, choice in enumerate(both)
+    ]  # fmt: skip
+    (test,) = chance.test_judges(verdicts, gold, ["m"], tasks)
+    assert [(row.task, row.num_pairs, row.num_decided, row.num_correct) for row in test.by_task] == [
+        ("math", 3, 3, 2),
+        ("writing", 2, 1, 1),
+    ]
+    # Math's three pairs got the same reply in both orders, so half went to Candidate 1; writing's three verdicts for a side all did.
+    # Confidences there are 1.0 three times, two right; writing's one is 0.75 and right.
+    assert [row.position_first_share for row in test.by_task] == [0.5, 1.0]
+    assert [row.calibration_error for row in test.by_task] == [pytest.approx(1 / 3), pytest.approx(0.25)]
+    # first + tie: shares 0.5 and 0.5 of a tie, p = 0.75, decided for first. Five decided, four right.
+    assert (test.num_decided, test.num_correct, test.abstained) == (5, 4, 1)
+    # Confidences: four of 1.0 (three right), one of 0.75 (right): |4 - 3| + |0.75 - 1| over five.
+    assert test.calibration_error == pytest.approx(1.25 / 5)
+    assert (test.num_both_orders, test.same_choice) == (6, 3)
+
+
+def test_weights_are_log_odds_and_never_nothing() -> None:
+    gold = [Pair.from_replies([{"role": "user", "content": str(at)}], "a", "b") for at in range(10)]
+
+    def verdict(pair: Pair, model: str, right: bool) -> Verdict:
+        return Verdict(
+            pair_id=pair.pair_id, model=model, sample=0, shown_order=["first", "second"], choice="first" if right else "second"
+        )
+
+    verdicts = [verdict(pair, "good", at < 8) for at, pair in enumerate(gold)] + [
+        verdict(pair, "bad", at < 3) for at, pair in enumerate(gold)
+    ]
+    weights = chance.accuracy_weights(chance.test_judges(verdicts, gold, ["good", "bad"]))
+    # 8 of 10 right: log(9 / 3); 3 of 10: log(4 / 8) is below 0, so the least weight.
+    assert weights == {"good": pytest.approx(1.0986123), "bad": 0.05}
+    together = chance.together_test(verdicts, gold, ["bad", "good"], weights)
+    assert (together.model, together.num_correct, together.num_decided) == ("bad+good", 8, 10)
+    # Without weights the two cancel out where they differ (pairs 3 to 7).
+    assert chance.together_test(verdicts, gold, ["bad", "good"]).abstained == 5
+
+
+def test_a_verdict_whose_order_is_not_told_says_nothing_of_position() -> None:
+    pair = Pair.from_replies([{"role": "user", "content": "q"}], "a", "b")
+    (test,) = chance.test_judges(
+        [Verdict(pair_id=pair.pair_id, model="m", sample=0, shown_order=[], choice="first")], [pair], ["m"]
+    )
+    assert (test.position_first_share, test.num_both_orders, test.num_correct) == (None, 0, 1)

@@ -50,7 +50,10 @@ def test_without_heads_there_is_no_deviation(tiny_rm: Path):
 @pytest.mark.parametrize(
     ("tensors", "told"),
     [
-        ({"weight": torch.ones(4, 31), "center": torch.ones(32)}, r"shape \[4, 31\] and `center` \[32\], expected \[at least 2, 32\]"),
+        (
+            {"weight": torch.ones(4, 31), "center": torch.ones(32)},
+            r"shape \[4, 31\] and `center` \[32\], expected \[at least 2, 32\]",
+        ),
         ({"weight": torch.ones(1, 32), "center": torch.ones(32)}, r"shape \[1, 32\]"),
         ({"weight": torch.ones(4, 32), "center": torch.ones(31)}, r"`center` \[31\]"),
         ({"weight": torch.ones(4, 32)}, "cannot be read"),

@@ -115,7 +115,9 @@ def test_heads_for_uncertainty_stand_beside_the_checkpoint(pairs, tiny, tmp_path
     np.testing.assert_allclose(heads.center, vectors.mean(0), rtol=1e-3, atol=1e-5)
     assert (heads.std(vectors) > 0).all()
     assert (
-        HeadEnsemble.load(_train(pairs, tiny, tmp_path / "none", HEAD.model_copy(update={"bootstrap_heads": 0}), reading).path, 32)
+        HeadEnsemble.load(
+            _train(pairs, tiny, tmp_path / "none", HEAD.model_copy(update={"bootstrap_heads": 0}), reading).path, 32
+        )
         is None
     )
 

@@ -86,6 +86,21 @@ class Gold(Part):
         return sum(self.by_split.values()) or sum(self.by_how.values())
 
 
+class TaskRow(Part):
+    """A judge's test on one group of tasks."""
+
+    task: str
+    num_pairs: int = 0
+    num_decided: int = 0
+    num_correct: int = 0
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    kappa: float | None = None
+    calibration_error: float | None = None
+    position_first_share: float | None = None
+
+
 class JudgeRow(Part):
     """A judge's test on gold train and validation."""
 
@@ -106,10 +121,31 @@ class JudgeRow(Part):
     position_high: float | None = None
     verdict_failures: dict[str, int] = Field(default_factory=dict)
     """Failed samples by kind."""
+    num_both_orders: int | None = None
+    """Pairs judged in both orders of their replies."""
+    same_choice: int | None = None
+    """Those of them on which both verdicts say the same."""
+    calibration_error: float | None = None
+    """Mean gap between the judge's confidence and how often it is right."""
+    by_task: list[TaskRow] = Field(default_factory=list)
+    """The test by group of tasks, the largest first."""
     kappa: float | None = None
     """Cohen's kappa with the human label."""
     beats_chance: bool = False
     used: bool = False
+
+
+class RecordedRow(Part):
+    """A file of recorded verdicts: rows = rows with verdicts + dropped."""
+
+    file: str
+    layout: str
+    rows: int
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Rows that could not be used, by reason."""
+    verdicts: int
+    failed: int = 0
+    """Verdicts that name no winner."""
 
 
 class Judges(Part):
@@ -117,6 +153,12 @@ class Judges(Part):
 
     tests: list[JudgeRow] = Field(default_factory=list)
     reason: str = ""
+    together: JudgeRow | None = None
+    """The test of the judgement that several judges in use make together."""
+    recorded: list[RecordedRow] = Field(default_factory=list)
+    """Files of recorded verdicts."""
+    weights: dict[str, float] = Field(default_factory=dict)
+    """How the judges weigh against each other."""
 
     @property
     def none_beats_chance(self) -> bool:
@@ -127,6 +169,22 @@ class Judges(Part):
     def used(self) -> list[str]:
         """Names of the judges whose verdicts count."""
         return [test.model for test in self.tests if test.used]
+
+
+class Replies(Part):
+    """What came back from models at one stage: total = usable + failed. A failure is never a score."""
+
+    stage: str
+    total: int
+    usable: int
+    failed: dict[str, int] = Field(default_factory=dict)
+    """Replies that could not be used, by kind."""
+    shortened: int = 0
+    """Prompts in which a text was cut to fit."""
+    control_tokens: int = 0
+    """Pairs whose text holds chat-template tokens; they were broken before anything was sent."""
+    addressed: int = 0
+    """Replies that speak to whoever judges them, as far as a list of phrases can tell."""
 
 
 class Round(Part):
@@ -283,6 +341,8 @@ class ReportData(Part):
     coverage: Coverage | None = None
     gold: Gold | None = None
     judges: Judges | None = None
+    replies: list[Replies] = Field(default_factory=list)
+    """What came back from models, stage by stage."""
     rounds: list[Round] = Field(default_factory=list)
     best_round: int | None = None
     margins: Margins | None = None

@@ -29,6 +29,8 @@ from goldsmith.evaluate.report.data import (
     Judges,
     Margins,
     Part,
+    RecordedRow,
+    Replies,
     ReportData,
     Round,
     SetResult,
@@ -36,6 +38,7 @@ from goldsmith.evaluate.report.data import (
     Step,
 )
 from goldsmith.evaluate.report.final import final_results
+from goldsmith.evaluate.report.replies import reply_rows
 from goldsmith.evaluate.statistics import Estimate, expected_calibration_error
 from goldsmith.store import Workspace
 from goldsmith.version import code_version
@@ -72,6 +75,7 @@ def gather(workspace: Workspace, run_dir: Path) -> ReportData:
         coverage=tables.coverage(workspace),
         gold=reader.gold(config),
         judges=reader.judges(),
+        replies=reader.parts(Replies, reply_rows(facts)),
         rounds=reader.rounds(),
         best_round=reader.best_round(),
         margins=reader.margins(),
@@ -180,7 +184,17 @@ class _Reader:
             self._part(JudgeRow, {**row, "used": row.get("model") in used}, "facts/judges.json, tests")
             for row in facts.get("tests", [])
         ]
-        return Judges(tests=[row for row in rows if row is not None], reason=str(facts.get("reason") or ""))
+        together = facts.get("together")
+        return Judges(
+            tests=[row for row in rows if row is not None],
+            reason=str(facts.get("reason") or ""),
+            together=self._part(JudgeRow, {**together, "used": True}, "facts/judges.json, together") if together else None,
+            recorded=self.parts(
+                RecordedRow,
+                {f"facts/judges.json, {name}": {**row, "file": name} for name, row in facts.get("recorded", {}).items()},
+            ),
+            weights=facts.get("weights", {}),
+        )
 
     def rounds(self) -> list[Round]:
         """Every `round_<r>.json`, in order; accuracies on today's gold where the choice of the best round measured them."""
@@ -276,6 +290,11 @@ class _Reader:
         counts = self.facts.get("evaluation_sets", {}).get("sets", {}).get(item.name) or {}
         left_out = {**counts.get("dropped", {}), **counts.get("failed", {})}
         return self._part(SetResult, {**dict(item), "left_out": left_out}, f"facts/evaluation_sets.json, {item.name}") or item
+
+    def parts(self, kind: type[P], rows: dict[str, Any]) -> list[P]:
+        """The parts that can be made of rows, by where each row comes from."""
+        found = [self._part(kind, row, where) for where, row in rows.items()]
+        return [part for part in found if part is not None]
 
     def _part(self, kind: type[P], row: Any, where: str) -> P | None:
         """A part of the report from a row of facts; fields it does not know are left out, a bad one becomes a note."""

@@ -99,7 +99,7 @@ def _judges(judges: Judges) -> list[Paragraph]:
         )
         return [Paragraph(tone="alert", text=text)]
     left_out = [test.model for test in judges.tests if not test.used]
-    aside = f" Not used: {say.enumerate_words(left_out)}." if left_out else ""
+    aside = f" At chance, and not used: {say.enumerate_words(left_out)}." if left_out else ""
     return [Paragraph(tone="plain", text=f"Judges tested on gold: {shown}{aside}")]
 
 

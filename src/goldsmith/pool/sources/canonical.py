@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from goldsmith.pool.sources.draft import Draft, Format, Row, content_of, label_origin, name_or_none, number, prompt_of
 
+_NUMBERS = {"response_1": 1, "response_2": 2, "1": 1, "2": 2}
+"""How the meta of rows names the response that became `chosen`."""
+
 
 def _matches(row: Row) -> bool:
     return {"prompt", "chosen", "rejected", "label_source"} <= row.keys()
@@ -26,6 +29,7 @@ def _read(row: Row) -> list[Draft]:
             strength=number(meta.get("logit_gap")) if strength is None else strength,
             source=name_or_none(row.get("source")),
             meta=meta,
+            chosen_number=_NUMBERS.get(str(meta.get("chosen_was", meta.get("label"))), 0),
         )
     ]
 

@@ -25,7 +25,8 @@ class Reject(Exception):
 class Draft:
     """A pair as a file tells it, before the structural check. Replies may still be None, empty or equal.
 
-    `context` holds plain dicts with `role` and `content` alone; `part` tells drafts of one row apart ("0-2").
+    `context` holds plain dicts with `role` and `content` alone; `part` tells drafts of one row apart ("0-2"). `chosen_number` is 1 or 2
+    where the row numbers its responses, else 0.
     """
 
     context: list[Row]
@@ -37,6 +38,7 @@ class Draft:
     source: str | None = None
     meta: Row = field(default_factory=dict)
     part: str = ""
+    chosen_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +209,4 @@ def from_choice(context: list[Row], reply_1: Any, reply_2: Any, choice: int, **f
     """Return the draft of two replies and which is better: 1, 2, or 0 for a tie."""
     first, second = content_of(reply_1), content_of(reply_2)
     chosen, rejected = (second, first) if choice == 2 else (first, second)
-    return Draft(context, chosen, rejected, tie=choice == 0, **fields)
+    return Draft(context, chosen, rejected, tie=choice == 0, chosen_number=2 if choice == 2 else 1, **fields)

@@ -1,0 +1,16 @@
+"""Pre-verification: what models say of single replies before people read them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from goldsmith.config.base import Section
+
+
+class VerifyConfig(Section):
+    """Which objective pairs are checked, and by whom."""
+
+    max_pairs: int = Field(default=0, ge=0)
+    """Factual pairs of each batch for people whose two replies are checked, one by one, at most; 0: none. A very small model guesses here."""
+    models: list[str] = Field(default_factory=list)
+    """Names of the endpoints that check; none: all of `llm.endpoints`."""
