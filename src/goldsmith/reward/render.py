@@ -212,6 +212,6 @@ def _pad_advice(tokenizer: Any, probes: Sequence[Sequence[int]]) -> str:
     names = likely or [text for _, text in special]
     hint = f", for example {names[0]!r}" if names else ""
     return (
-        f"set another one{hint}: `pad_token` in tokenizer_config.json and its id as `pad_token_id` in config.json. "
+        f"set another one{hint}: to train, `reward.pad_token`; for good, `pad_token` in tokenizer_config.json and its id as `pad_token_id` in config.json. "
         "A published reward model whose authors pooled so loads with `--pooling as-published`"
     )

@@ -1,0 +1,157 @@
+"""Memory of one GPU in training, by component, in bytes.
+
+Symbols as in `docs/estimate.md`: D hidden, F intermediate, Q all query heads together, K all key heads together, T tokens of a pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from goldsmith.config.train import TrainConfig
+from goldsmith.train.estimate.parameters import Parameters, adapted_layers
+from goldsmith.train.estimate.shapes import Shape
+from goldsmith.train.estimate.workload import PairLength, Workload
+
+Precision = Literal["float32", "bf16-master32"]
+Sharding = Literal["none", "zero1", "fsdp2"]
+SHARDINGS: tuple[Sharding, ...] = ("none", "zero1", "fsdp2")
+
+RUNTIME_BYTES = 1 << 30
+"""Driver context, kernels and fragmentation of one GPU; assumed."""
+FLOAT32 = 4
+ADAM_BYTES = 8
+"""Two float32 averages for each trained parameter."""
+GATHERED_LAYERS = 2
+"""Layers whose weights are whole at a time under FSDP2: the one that computes, and the next one on its way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """What one forward and backward pass holds.
+
+    Attributes:
+        tokens: tokens computed.
+        replies: conversations scored.
+        expanded: keys of all replies that continue a shared context, context included: each reply holds its own copy.
+        own: the part of `expanded` that is among `tokens`.
+        masked: (query, key) pairs in dense masks.
+    """
+
+    tokens: int
+    replies: int
+    expanded: int = 0
+    own: int = 0
+    masked: int = 0
+
+
+def pass_of(pairs: Sequence[PairLength], *, share: bool) -> Pass:
+    """Return the pass of some pairs, their contexts computed once each or once for each reply."""
+    replies = [(pair.context, reply) for pair in pairs for reply in (pair.chosen, pair.rejected)]
+    if not share:
+        return Pass(tokens=sum(pair.separate for pair in pairs), replies=len(replies))
+    return Pass(
+        tokens=sum(pair.shared for pair in pairs),
+        replies=len(replies),
+        expanded=sum(context + reply for context, reply in replies),
+        own=sum(reply for _, reply in replies),
+        masked=sum(reply * (context + reply) for context, reply in replies),
+    )
+
+
+def planned_passes(workload: Workload, token_budget: int, *, share: bool) -> list[Pass]:
+    """Return the passes that may be the largest: as many mean pairs as the budget takes, and the longest pair alone."""
+    tokens = workload.mean.shared if share else workload.mean.separate
+    full = max(1, token_budget // max(1, tokens))
+    return [pass_of([workload.mean] * full, share=share), pass_of([workload.longest], share=share)]
+
+
+def layer_bytes(shape: Shape, precision: Precision) -> int:
+    """Return the bytes that one layer keeps for the backward pass, for each token; tensors that transformers' modules save.
+
+    The residual stream is float32 in both precisions. Each norm keeps its input and the normalised input (2 x 2D). Float32 maps
+    share their input; under autocast each of the five maps that read a norm keeps a bfloat16 copy. Attention keeps queries, keys,
+    values and output; the feed-forward part its two products, the activation and their product.
+    """
+    small = FLOAT32 * (2 + shape.heads)
+    wide = 4 * shape.intermediate + 2 * shape.queries + 2 * shape.keys
+    if precision == "float32":
+        kept = FLOAT32 * (6 * shape.hidden + wide)
+    else:
+        kept = FLOAT32 * 4 * shape.hidden + 2 * (5 * shape.hidden + wide)
+    if shape.family == "qwen3":
+        heads = shape.queries + shape.keys
+        kept += heads * (2 * FLOAT32 if precision == "float32" else FLOAT32 + 2)
+        small += FLOAT32 * (shape.heads + shape.kv_heads)
+    return kept + small
+
+
+def sharing_bytes(shape: Shape, precision: Precision, work: Pass) -> int:
+    """Return what one layer keeps beyond `layer_bytes` because replies continue a shared context: expanded keys and values, masks."""
+    each = FLOAT32 if precision == "float32" else 2
+    return each * (2 * work.expanded * shape.queries - 2 * work.own * shape.keys + work.masked)
+
+
+def activation_bytes(shape: Shape, precision: Precision, work: Pass, *, layers: int, checkpointing: bool) -> dict[str, int]:
+    """Return the memory of a pass by component.
+
+    Args:
+        shape: of the model.
+        precision: of the arithmetic.
+        work: the pass.
+        layers: layers that have a backward pass.
+        checkpointing: keep each layer's input alone, and compute the layer again in the backward pass.
+    """
+    each = FLOAT32 if precision == "float32" else 2
+    whole = min(layers, 1) if checkpointing else layers
+    inputs = layers * FLOAT32 * shape.hidden if checkpointing else 0
+    ends = FLOAT32 * (3 * shape.hidden + 2 * shape.head_dim)
+    return {
+        "activations": work.tokens * (inputs + whole * layer_bytes(shape, precision) + ends),
+        "keys, values, masks of shared contexts": whole * sharing_bytes(shape, precision, work),
+        "working space of a layer": work.tokens * (3 * each * shape.intermediate + 2 * FLOAT32 * shape.hidden),
+        "head": work.replies * FLOAT32 * (shape.hidden + 1),
+    }
+
+
+def state_bytes(
+    shape: Shape, parameters: Parameters, precision: Precision, sharding: Sharding, gpus: int
+) -> dict[str, int]:
+    """Return the memory of weights, gradients and optimizer state of one GPU by component.
+
+    Under `bf16-master32` the float32 weights are the ones Adam moves, and each matrix has a bfloat16 copy while a pass lasts.
+    """
+    layer = parameters.matrices // shape.layers
+    split = gpus if sharding == "fsdp2" else 1
+    whole = FLOAT32 * parameters.total
+    gathered = (GATHERED_LAYERS * layer + parameters.embedding) if split > 1 else 0
+    is_bf16 = precision == "bf16-master32"
+    copies = 2 * (gathered if split > 1 else parameters.matrices)
+    return {
+        "weights": copies if is_bf16 else math.ceil(whole / split) + FLOAT32 * gathered,
+        "float32 master weights": math.ceil(whole / split) if is_bf16 else 0,
+        "gradients": math.ceil(FLOAT32 * parameters.trained / split) + (FLOAT32 * layer if split > 1 else 0),
+        "optimizer state": math.ceil(ADAM_BYTES * parameters.trained / (1 if sharding == "none" else gpus)),
+    }
+
+
+def peak_memory(
+    shape: Shape,
+    parameters: Parameters,
+    config: TrainConfig,
+    precision: Precision,
+    sharding: Sharding,
+    gpus: int,
+    passes: Sequence[Pass],
+    *,
+    checkpointing: bool,
+) -> dict[str, int]:
+    """Return one GPU's memory by component under the largest of some passes."""
+    layers = adapted_layers(shape, config)
+    largest = max(
+        (activation_bytes(shape, precision, work, layers=layers, checkpointing=checkpointing) for work in passes),
+        key=lambda parts: sum(parts.values()),
+    )
+    return {**state_bytes(shape, parameters, precision, sharding, gpus), **largest, "runtime": RUNTIME_BYTES}
