@@ -68,30 +68,37 @@ def planned_passes(workload: Workload, token_budget: int, *, share: bool) -> lis
     return [pass_of([workload.mean] * full, share=share), pass_of([workload.longest], share=share)]
 
 
+def element_bytes(precision: Precision) -> int:
+    """Return the bytes of an activation."""
+    return FLOAT32 if precision == "float32" else 2
+
+
 def layer_bytes(shape: Shape, precision: Precision) -> int:
     """Return the bytes that one layer keeps for the backward pass, for each token; tensors that transformers' modules save.
 
-    The residual stream is float32 in both precisions. Each norm keeps its input and the normalised input (2 x 2D). Float32 maps
-    share their input; under autocast each of the five maps that read a norm keeps a bfloat16 copy. Attention keeps queries, keys,
-    values and output; the feed-forward part its two products, the activation and their product.
+    Each of the two norms keeps its input in float32, the normalised input, and its output, which the maps behind it share. Attention
+    keeps queries, keys, values and output; the feed-forward part its two products, the activation and their product. Norms of heads
+    keep their input in float32 and the normalised input.
     """
+    each = element_bytes(precision)
+    kept = 2 * shape.hidden * (FLOAT32 + 2 * each)
+    kept += each * (4 * shape.intermediate + 2 * shape.queries + 2 * shape.keys)
     small = FLOAT32 * (2 + shape.heads)
-    wide = 4 * shape.intermediate + 2 * shape.queries + 2 * shape.keys
-    if precision == "float32":
-        kept = FLOAT32 * (6 * shape.hidden + wide)
-    else:
-        kept = FLOAT32 * 4 * shape.hidden + 2 * (5 * shape.hidden + wide)
     if shape.family == "qwen3":
-        heads = shape.queries + shape.keys
-        kept += heads * (2 * FLOAT32 if precision == "float32" else FLOAT32 + 2)
+        kept += (shape.queries + shape.keys) * (FLOAT32 + each)
         small += FLOAT32 * (shape.heads + shape.kv_heads)
     return kept + small
 
 
 def sharing_bytes(shape: Shape, precision: Precision, work: Pass) -> int:
     """Return what one layer keeps beyond `layer_bytes` because replies continue a shared context: expanded keys and values, masks."""
-    each = FLOAT32 if precision == "float32" else 2
-    return each * (2 * work.expanded * shape.queries - 2 * work.own * shape.keys + work.masked)
+    return element_bytes(precision) * (2 * work.expanded * shape.queries - 2 * work.own * shape.keys + work.masked)
+
+
+def cache_bytes(shape: Shape, precision: Precision, work: Pass, *, checkpointing: bool) -> int:
+    """Return the keys and values of one layer's cache: of each reply with its context, and of the contexts to compute them again."""
+    again = work.expanded - work.own if checkpointing else 0
+    return element_bytes(precision) * 2 * shape.keys * (work.expanded + again)
 
 
 def activation_bytes(shape: Shape, precision: Precision, work: Pass, *, layers: int, checkpointing: bool) -> dict[str, int]:
@@ -104,13 +111,14 @@ def activation_bytes(shape: Shape, precision: Precision, work: Pass, *, layers: 
         layers: layers that have a backward pass.
         checkpointing: keep each layer's input alone, and compute the layer again in the backward pass.
     """
-    each = FLOAT32 if precision == "float32" else 2
+    each = element_bytes(precision)
     whole = min(layers, 1) if checkpointing else layers
-    inputs = layers * FLOAT32 * shape.hidden if checkpointing else 0
-    ends = FLOAT32 * (3 * shape.hidden + 2 * shape.head_dim)
+    inputs = layers * each * shape.hidden if checkpointing else 0
+    ends = shape.hidden * (FLOAT32 + 2 * each) + 2 * each * shape.head_dim
+    cache = layers * cache_bytes(shape, precision, work, checkpointing=checkpointing)
     return {
         "activations": work.tokens * (inputs + whole * layer_bytes(shape, precision) + ends),
-        "keys, values, masks of shared contexts": whole * sharing_bytes(shape, precision, work),
+        "keys, values, masks of shared contexts": cache + whole * sharing_bytes(shape, precision, work),
         "working space of a layer": work.tokens * (3 * each * shape.intermediate + 2 * FLOAT32 * shape.hidden),
         "head": work.replies * FLOAT32 * (shape.hidden + 1),
     }
@@ -121,14 +129,14 @@ def state_bytes(
 ) -> dict[str, int]:
     """Return the memory of weights, gradients and optimizer state of one GPU by component.
 
-    Under `bf16-master32` the float32 weights are the ones Adam moves, and each matrix has a bfloat16 copy while a pass lasts.
+    Under `bf16-master32` the float32 weights are the ones Adam moves, a bfloat16 copy computes, and gradients are added up in float32.
     """
     layer = parameters.matrices // shape.layers
     split = gpus if sharding == "fsdp2" else 1
     whole = FLOAT32 * parameters.total
     gathered = (GATHERED_LAYERS * layer + parameters.embedding) if split > 1 else 0
     is_bf16 = precision == "bf16-master32"
-    copies = 2 * (gathered if split > 1 else parameters.matrices)
+    copies = 2 * (gathered if split > 1 else parameters.total)
     return {
         "weights": copies if is_bf16 else math.ceil(whole / split) + FLOAT32 * gathered,
         "float32 master weights": math.ceil(whole / split) if is_bf16 else 0,
@@ -154,4 +162,17 @@ def peak_memory(
         (activation_bytes(shape, precision, work, layers=layers, checkpointing=checkpointing) for work in passes),
         key=lambda parts: sum(parts.values()),
     )
-    return {**state_bytes(shape, parameters, precision, sharding, gpus), **largest, "runtime": RUNTIME_BYTES}
+    last = embedding_bytes(parameters, config, precision) - sum(largest.values())
+    return {
+        **state_bytes(shape, parameters, precision, sharding, gpus),
+        **largest,
+        "gradient of the embedding, beyond these": max(0, last),
+        "runtime": RUNTIME_BYTES,
+    }
+
+
+def embedding_bytes(parameters: Parameters, config: TrainConfig, precision: Precision) -> int:
+    """Return the embedding's gradient before it is added to the others: the end of a backward pass, when activations are gone."""
+    if config.method != "full":
+        return 0
+    return parameters.embedding * (FLOAT32 if precision == "float32" else FLOAT32 + 2)

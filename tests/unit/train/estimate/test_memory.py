@@ -28,7 +28,7 @@ LLAMA = Shape(
 QWEN3 = replace(LLAMA, family="qwen3")
 
 
-def _trunk(shape, layers):
+def _trunk(shape, layers, dtype=torch.float32):
     prefix = {"llama": "Llama", "qwen3": "Qwen3"}[shape.family]
     config = getattr(transformers, f"{prefix}Config")(
         vocab_size=shape.vocab,
@@ -41,29 +41,31 @@ def _trunk(shape, layers):
         max_position_embeddings=shape.positions,
         pad_token_id=0,
     )
-    return getattr(transformers, f"{prefix}Model")(config).float()
+    model = getattr(transformers, f"{prefix}Model")(config).float()
+    for value in model.parameters():  # as the computing copy of a float32 model: parameters alone, no buffers
+        value.data = value.data.to(dtype)
+    return model
 
 
-def _kept_bytes(trunk, batch, autocast):
-    """Bytes of the storages that autograd keeps for the backward pass of a trunk, parameters and their copies not counted."""
+def _kept_bytes(trunk, batch):
+    """Bytes of the storages that autograd keeps for the backward pass of a trunk, parameters not counted."""
     weights = {value.untyped_storage()._cdata for value in trunk.parameters()}
-    shapes = {tuple(value.shape) for value in trunk.parameters()} | {tuple(value.shape[::-1]) for value in trunk.parameters()}
     kept = {}
 
     def keep(tensor):
         storage = tensor.untyped_storage()
-        if storage._cdata not in weights and tuple(tensor.shape) not in shapes:
+        if storage._cdata not in weights:
             kept[storage._cdata] = (tensor, storage.nbytes())  # held, so that no address is used twice
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-            trunks.run_trunk(trunk, batch)
+        trunks.run_trunk(trunk, batch)
     return sum(size for _, size in kept.values())
 
 
-def _layer_kept(shape, batch, autocast):
-    return _kept_bytes(_trunk(shape, 3), batch, autocast) - _kept_bytes(_trunk(shape, 2), batch, autocast)
+def _layer_kept(shape, batch, precision):
+    dtype = torch.float32 if precision == "float32" else torch.bfloat16
+    return _kept_bytes(_trunk(shape, 3, dtype), batch) - _kept_bytes(_trunk(shape, 2, dtype), batch)
 
 
 def _batch(prefix, suffixes):
@@ -79,21 +81,22 @@ def _batch(prefix, suffixes):
 @pytest.mark.parametrize("precision", ["float32", "bf16-master32"])
 @pytest.mark.parametrize("shape", [LLAMA, QWEN3], ids=["llama", "qwen3"])
 def test_a_layer_keeps_what_the_formula_says_to_the_byte(shape, precision):
-    kept = _layer_kept(shape, _batch(0, [200, 200]), precision != "float32")
+    kept = _layer_kept(shape, _batch(0, [200, 200]), precision)
     assert kept == 400 * layer_bytes(shape, precision)
 
 
-def test_a_shared_context_keeps_expanded_keys_and_values_and_a_mask():
+@pytest.mark.parametrize("precision", ["float32", "bf16-master32"])
+def test_a_shared_context_keeps_expanded_keys_and_values_and_a_mask(precision):
     work = pass_of([PairLength(context=100, chosen=50, rejected=50)], share=True)
     assert work == Pass(tokens=200, replies=2, expanded=300, own=100, masked=2 * 50 * 150)
-    kept = _layer_kept(LLAMA, _batch(100, [50, 50]), False)
-    assert kept == 200 * layer_bytes(LLAMA, "float32") + sharing_bytes(LLAMA, "float32", work)
+    kept = _layer_kept(LLAMA, _batch(100, [50, 50]), precision)
+    assert kept == 200 * layer_bytes(LLAMA, precision) + sharing_bytes(LLAMA, precision, work)
 
 
 def test_a_whole_trunk_keeps_its_layers_and_little_else():
     work = pass_of([PairLength(context=0, chosen=200, rejected=200)], share=False)
     parts = activation_bytes(LLAMA, "float32", work, layers=3, checkpointing=False)
-    kept = _kept_bytes(_trunk(LLAMA, 3), _batch(0, [200, 200]), False)
+    kept = _kept_bytes(_trunk(LLAMA, 3), _batch(0, [200, 200]))
     assert kept == pytest.approx(parts["activations"], rel=0.03)
 
 
@@ -109,7 +112,7 @@ def test_checkpointing_keeps_one_layer_and_the_inputs_of_all():
 
 def test_a_head_alone_keeps_no_layer():
     parts = activation_bytes(LLAMA, "float32", Pass(tokens=10, replies=2), layers=0, checkpointing=True)
-    assert parts["activations"] == 10 * 4 * (3 * 64 + 2 * 24)
+    assert parts["activations"] == 10 * 4 * (3 * 64 + 2 * 24)  # the last norm and the rotary tables
     assert parts["keys, values, masks of shared contexts"] == 0
 
 
@@ -126,7 +129,7 @@ def test_states_by_hand():
         "optimizer state": 80_000,
     }
     assert state_bytes(EIGHT, SMALL, "bf16-master32", "zero1", 4) == {
-        "weights": 16_000,  # 2 bytes for each of the 8,000 matrix parameters
+        "weights": 20_000,
         "float32 master weights": 40_000,
         "gradients": 40_000,
         "optimizer state": 20_000,
