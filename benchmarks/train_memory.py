@@ -89,7 +89,7 @@ def formula(config: Any, context: int, reply: int) -> int:
     shape = SHAPES["embedded"]
     work = pass_of([PairLength(context=context, chosen=reply, rejected=reply)], share=True)
     counts, again = count_parameters(shape, config.train), config.train.gradient_checkpointing
-    parts = peak_memory(shape, counts, config.train, "float32", "none", 1, [work], checkpointing=again)
+    parts = peak_memory(shape, counts, config.train, "float32", "none", 1, [work], checkpointing=again, device="cpu")
     return sum(parts.values()) - parts["runtime"]
 
 

@@ -17,6 +17,7 @@ from goldsmith.train.estimate.workload import PairLength, Workload
 
 Precision = Literal["float32", "bf16-master32"]
 Sharding = Literal["none", "zero1", "fsdp2"]
+Device = Literal["cuda", "cpu"]
 SHARDINGS: tuple[Sharding, ...] = ("none", "zero1", "fsdp2")
 
 RUNTIME_BYTES = 1 << 30
@@ -30,35 +31,24 @@ GATHERED_LAYERS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What one forward and backward pass holds.
+    """What one forward and backward pass computes as one packed row.
 
     Attributes:
         tokens: tokens computed.
         replies: conversations scored.
-        expanded: keys of all replies that continue a shared context, context included: each reply holds its own copy.
-        own: the part of `expanded` that is among `tokens`.
-        masked: (query, key) pairs in dense masks.
+        paths: tokens of all replies that continue a shared context, counted with that context.
     """
 
     tokens: int
     replies: int
-    expanded: int = 0
-    own: int = 0
-    masked: int = 0
+    paths: int = 0
 
 
 def pass_of(pairs: Sequence[PairLength], *, share: bool) -> Pass:
     """Return the pass of some pairs, their contexts computed once each or once for each reply."""
-    replies = [(pair.context, reply) for pair in pairs for reply in (pair.chosen, pair.rejected)]
-    if not share:
-        return Pass(tokens=sum(pair.separate for pair in pairs), replies=len(replies))
-    return Pass(
-        tokens=sum(pair.shared for pair in pairs),
-        replies=len(replies),
-        expanded=sum(context + reply for context, reply in replies),
-        own=sum(reply for _, reply in replies),
-        masked=sum(reply * (context + reply) for context, reply in replies),
-    )
+    tokens = sum(pair.shared if share else pair.separate for pair in pairs)
+    paths = sum(pair.separate for pair in pairs if share and pair.context)
+    return Pass(tokens=tokens, replies=2 * len(pairs), paths=paths)
 
 
 def planned_passes(workload: Workload, token_budget: int, *, share: bool) -> list[Pass]:
@@ -90,18 +80,26 @@ def layer_bytes(shape: Shape, precision: Precision) -> int:
     return kept + small
 
 
-def sharing_bytes(shape: Shape, precision: Precision, work: Pass) -> int:
-    """Return what one layer keeps beyond `layer_bytes` because replies continue a shared context: expanded keys and values, masks."""
-    return element_bytes(precision) * (2 * work.expanded * shape.queries - 2 * work.own * shape.keys + work.masked)
+def packing_bytes(shape: Shape, precision: Precision, work: Pass, device: Device) -> int:
+    """Return what attention within a packed row keeps in one layer beyond `layer_bytes`.
+
+    On CUDA one kernel reads the row as it is. On a CPU each reply attends by itself: keys and values are expanded to all query heads,
+    for the row and once more for each reply's path, and the parts' outputs are joined.
+    """
+    if device == "cuda":
+        return 0
+    return element_bytes(precision) * ((3 * shape.queries - 2 * shape.keys) * work.tokens + 2 * shape.queries * work.paths)
 
 
-def cache_bytes(shape: Shape, precision: Precision, work: Pass, *, checkpointing: bool) -> int:
-    """Return the keys and values of one layer's cache: of each reply with its context, and of the contexts to compute them again."""
-    again = work.expanded - work.own if checkpointing else 0
-    return element_bytes(precision) * 2 * shape.keys * (work.expanded + again)
+def mask_bytes(work: Pass, device: Device) -> int:
+    """Return the mask of a pass, of all layers together: numbers of visible blocks of 128 x 128 on CUDA, one small square on a CPU."""
+    blocks = math.ceil(work.tokens / 128) ** 2
+    return 16 * blocks if device == "cuda" else FLOAT32 * min(512, work.tokens) * work.tokens
 
 
-def activation_bytes(shape: Shape, precision: Precision, work: Pass, *, layers: int, checkpointing: bool) -> dict[str, int]:
+def activation_bytes(
+    shape: Shape, precision: Precision, work: Pass, *, layers: int, checkpointing: bool, device: Device = "cuda"
+) -> dict[str, int]:
     """Return the memory of a pass by component.
 
     Args:
@@ -110,15 +108,15 @@ def activation_bytes(shape: Shape, precision: Precision, work: Pass, *, layers: 
         work: the pass.
         layers: layers that have a backward pass.
         checkpointing: keep each layer's input alone, and compute the layer again in the backward pass.
+        device: where it runs; decides what attention keeps.
     """
     each = element_bytes(precision)
     whole = min(layers, 1) if checkpointing else layers
     inputs = layers * each * shape.hidden if checkpointing else 0
     ends = shape.hidden * (FLOAT32 + 2 * each) + 2 * each * shape.head_dim
-    cache = layers * cache_bytes(shape, precision, work, checkpointing=checkpointing)
     return {
         "activations": work.tokens * (inputs + whole * layer_bytes(shape, precision) + ends),
-        "keys, values, masks of shared contexts": cache + whole * sharing_bytes(shape, precision, work),
+        "packing": whole * packing_bytes(shape, precision, work, device) + mask_bytes(work, device),
         "working space of a layer": work.tokens * (3 * each * shape.intermediate + 2 * FLOAT32 * shape.hidden),
         "head": work.replies * FLOAT32 * (shape.hidden + 1),
     }
@@ -155,11 +153,15 @@ def peak_memory(
     passes: Sequence[Pass],
     *,
     checkpointing: bool,
+    device: Device = "cuda",
 ) -> dict[str, int]:
     """Return one GPU's memory by component under the largest of some passes."""
     layers = adapted_layers(shape, config)
     largest = max(
-        (activation_bytes(shape, precision, work, layers=layers, checkpointing=checkpointing) for work in passes),
+        (
+            activation_bytes(shape, precision, work, layers=layers, checkpointing=checkpointing, device=device)
+            for work in passes
+        ),
         key=lambda parts: sum(parts.values()),
     )
     last = embedding_bytes(parameters, config, precision) - sum(largest.values())

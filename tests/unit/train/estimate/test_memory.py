@@ -7,8 +7,9 @@ import torch
 import transformers
 
 from goldsmith.config.train import TrainConfig
-from goldsmith.reward import trunk as trunks
-from goldsmith.train.estimate.memory import Pass, activation_bytes, layer_bytes, pass_of, sharing_bytes, state_bytes
+from goldsmith.reward.packing import Group, collate
+from goldsmith.reward.trunk import run_trunk
+from goldsmith.train.estimate.memory import Pass, activation_bytes, layer_bytes, packing_bytes, pass_of, state_bytes
 from goldsmith.train.estimate.parameters import Parameters, count_parameters
 from goldsmith.train.estimate.shapes import SHAPES, Shape
 from goldsmith.train.estimate.workload import PairLength
@@ -59,7 +60,7 @@ def _kept_bytes(trunk, batch):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        trunks.run_trunk(trunk, batch)
+        run_trunk(trunk, batch)
     return sum(size for _, size in kept.values())
 
 
@@ -68,35 +69,48 @@ def _layer_kept(shape, batch, precision):
     return _kept_bytes(_trunk(shape, 3, dtype), batch) - _kept_bytes(_trunk(shape, 2, dtype), batch)
 
 
-def _batch(prefix, suffixes):
-    group = trunks.Group(
-        prefix=tuple(range(1, prefix + 1)),
-        suffixes=tuple(tuple(range(2, 2 + length)) for length in suffixes),
-        starts=(0,) * len(suffixes),
-        rows=tuple(range(len(suffixes))),
-    )
-    return trunks.collate([group], 0, 4096)
+def _batch(*groups, packed=True):
+    """A packed row, or padded whole sequences, of groups given as (prefix length, suffix lengths)."""
+    made = [
+        Group(
+            prefix=tuple(range(1, prefix + 1)),
+            suffixes=tuple(tuple(range(2, 2 + length)) for length in suffixes),
+            starts=(0,) * len(suffixes),
+            rows=tuple(range(len(suffixes))),
+        )
+        for prefix, suffixes in groups
+    ]
+    return collate(made, 0, packed=packed)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16-master32"])
 @pytest.mark.parametrize("shape", [LLAMA, QWEN3], ids=["llama", "qwen3"])
 def test_a_layer_keeps_what_the_formula_says_to_the_byte(shape, precision):
-    kept = _layer_kept(shape, _batch(0, [200, 200]), precision)
+    # Whole sequences of one length: the plain attention kernel, which like the one on CUDA keeps keys and values as they are.
+    kept = _layer_kept(shape, _batch((0, [200, 200]), packed=False), precision)
     assert kept == 400 * layer_bytes(shape, precision)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16-master32"])
-def test_a_shared_context_keeps_expanded_keys_and_values_and_a_mask(precision):
-    work = pass_of([PairLength(context=100, chosen=50, rejected=50)], share=True)
-    assert work == Pass(tokens=200, replies=2, expanded=300, own=100, masked=2 * 50 * 150)
-    kept = _layer_kept(LLAMA, _batch(100, [50, 50]), precision)
-    assert kept == 200 * layer_bytes(LLAMA, precision) + sharing_bytes(LLAMA, precision, work)
+@pytest.mark.parametrize("groups", [[(0, [200])], [(100, [50, 60])], [(100, [50, 60]), (30, [7, 9])]], ids=str)
+def test_a_packed_row_on_a_cpu_keeps_what_the_formula_says_to_the_byte(groups, precision):
+    tokens = sum(prefix + sum(suffixes) for prefix, suffixes in groups)
+    paths = sum(prefix + suffix for prefix, suffixes in groups if prefix for suffix in suffixes)
+    work = Pass(tokens=tokens, replies=0, paths=paths)
+    kept = _layer_kept(LLAMA, _batch(*groups), precision)
+    assert kept == tokens * layer_bytes(LLAMA, precision) + packing_bytes(LLAMA, precision, work, "cpu")
+
+
+def test_a_pass_by_hand():
+    pairs = [PairLength(context=100, chosen=50, rejected=60), PairLength(context=0, chosen=5, rejected=6)]
+    assert pass_of(pairs, share=True) == Pass(tokens=221, replies=4, paths=310)
+    assert pass_of(pairs, share=False) == Pass(tokens=321, replies=4)
 
 
 def test_a_whole_trunk_keeps_its_layers_and_little_else():
     work = pass_of([PairLength(context=0, chosen=200, rejected=200)], share=False)
     parts = activation_bytes(LLAMA, "float32", work, layers=3, checkpointing=False)
-    kept = _kept_bytes(_trunk(LLAMA, 3), _batch(0, [200, 200]))
+    kept = _kept_bytes(_trunk(LLAMA, 3), _batch((0, [200, 200]), packed=False))
     assert kept == pytest.approx(parts["activations"], rel=0.03)
 
 
@@ -113,7 +127,7 @@ def test_checkpointing_keeps_one_layer_and_the_inputs_of_all():
 def test_a_head_alone_keeps_no_layer():
     parts = activation_bytes(LLAMA, "float32", Pass(tokens=10, replies=2), layers=0, checkpointing=True)
     assert parts["activations"] == 10 * 4 * (3 * 64 + 2 * 24)  # the last norm and the rotary tables
-    assert parts["keys, values, masks of shared contexts"] == 0
+    assert parts["packing"] == 16  # one block of the mask
 
 
 # 8 layers of 1,000 parameters, 2,000 more: 10,000 in all.
