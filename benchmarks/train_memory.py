@@ -68,7 +68,7 @@ def measure(context: int, reply: int, checkpointing: bool) -> dict[str, Any]:
     pair = make_pair(load_tokenizer(checkpoint_path()), context, reply)
     before, peaks = _memory("VmRSS"), []
 
-    def step_done(done: int, _total: int) -> None:
+    def step_done(*_: object) -> None:
         peaks.append(_memory("VmHWM"))
         Path("/proc/self/clear_refs").write_text("5")
 

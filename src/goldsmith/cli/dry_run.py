@@ -59,6 +59,11 @@ def list_recipes(as_json: bool) -> None:
     )
 
 
+def num_gpus(options: dict[str, Any], recipe: Recipe | None) -> int:
+    """Return the GPUs of a dry run: as given, else the paper's for a recipe, else one."""
+    return int(options["gpus"] or (PAPER_GPUS if recipe else 1))
+
+
 def show_estimate(
     pairs: Path | None, base: str | None, config: GoldsmithConfig, recipe: Recipe | None, options: dict[str, Any], as_json: bool
 ) -> None:
@@ -66,7 +71,7 @@ def show_estimate(
     from goldsmith.train.estimate import estimate_text, estimate_training, hardware
 
     machine = hardware(
-        gpus=options["gpus"] or (PAPER_GPUS if recipe else 1),
+        gpus=num_gpus(options, recipe),
         kind=options["gpu"] or (PAPER_GPU if recipe else "h100"),
         memory_gib=options["gpu_memory"],
         peak_tflops=options["peak_tflops"],

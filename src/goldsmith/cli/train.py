@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from goldsmith.cli.dry_run import dry_run_options, list_recipes, show_estimate
+from goldsmith.cli.dry_run import dry_run_options, list_recipes, num_gpus, show_estimate
 from goldsmith.cli.output import emit, json_option
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def command(
     if recipe_name == "list":
         return list_recipes(as_json)
     recipe = read_recipe(recipe_name) if recipe_name else None
-    config = load_config(configs, overrides, below=recipe.settings if recipe else None)
+    processes = num_gpus(hardware, recipe) if dry_run else int(os.environ.get("WORLD_SIZE", "1"))
+    config = load_config(configs, overrides, below=recipe.settings_for(processes) if recipe else None)
     if dry_run:
         return show_estimate(pairs, base, config, recipe, hardware, as_json)
     given = [f"--{name.replace('_', '-')}" for name, value in hardware.items() if value is not None]

@@ -27,7 +27,7 @@ class Recipe:
         stage: `final` or `development`.
         summary: one line.
         pairs: number of pairs the published model was trained on.
-        settings: sections of the configuration, as nested dicts.
+        settings: sections of the configuration, as nested dicts, for several processes.
     """
 
     name: str
@@ -35,6 +35,13 @@ class Recipe:
     summary: str
     pairs: int
     settings: dict[str, Any]
+
+    def settings_for(self, processes: int) -> dict[str, Any]:
+        """Return the settings for so many processes: one alone has nothing to shard, and trains the same model."""
+        if processes > 1:
+            return self.settings
+        train = {key: value for key, value in self.settings["train"].items() if key != "sharding"}
+        return {**self.settings, "train": train}
 
 
 def recipe_names() -> list[str]:
