@@ -74,7 +74,14 @@ def measure(context: int, reply: int, checkpointing: bool) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         train_reward_model(
-            [pair], "embedded", Path(folder) / "model", config.train, config.reward, seed=0, init_head=_small_head(), progress=step_done
+            [pair],
+            "embedded",
+            Path(folder) / "model",
+            config.train,
+            config.reward,
+            seed=0,
+            init_head=_small_head(),
+            progress=step_done,
         )
     return {"measured": max(peaks[1:STEPS]) - before, "formula": formula(config, context, reply)}
 

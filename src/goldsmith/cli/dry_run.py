@@ -20,20 +20,31 @@ PAPER_GPUS, PAPER_GPU = 64, "h800"
 """What the published family was trained on."""
 
 _OPTIONS = (
-    click.option("--dry-run", is_flag=True, help="Train nothing: print parameters, memory of a GPU, tokens, steps and GPU-hours."),
-    click.option("--gpus", type=click.IntRange(min=1), help="Dry run: number of GPUs. [default: 1; with a recipe 64, as in the paper]"),
+    click.option(
+        "--dry-run", is_flag=True, help="Train nothing: print parameters, memory of a GPU, tokens, steps and GPU-hours."
+    ),
+    click.option(
+        "--gpus", type=click.IntRange(min=1), help="Dry run: number of GPUs. [default: 1; with a recipe 64, as in the paper]"
+    ),
     click.option("--gpu", metavar="KIND", help="Dry run: h100, a100, ... [default: h100; with a recipe h800]"),
     click.option("--gpu-memory", type=click.FloatRange(min=0, min_open=True), metavar="GIB", help="Dry run: memory of one GPU."),
     click.option("--peak-tflops", type=click.FloatRange(min=0, min_open=True), help="Dry run: bfloat16 peak of one GPU, dense."),
     click.option(
-        "--utilisation", type=click.FloatRange(0, 1, min_open=True), help="Dry run: share of the peak that is reached. [default: 0.4]"
+        "--utilisation",
+        type=click.FloatRange(0, 1, min_open=True),
+        help="Dry run: share of the peak that is reached. [default: 0.4]",
     ),
     click.option(
-        "--bandwidth", type=click.FloatRange(min=0, min_open=True), metavar="GB/S", help="Dry run: network of one GPU. [default: 50]"
+        "--bandwidth",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="GB/S",
+        help="Dry run: network of one GPU. [default: 50]",
     ),
     click.option("--num-pairs", type=click.IntRange(min=1), help="Dry run without a file: pairs. [default: the recipe's]"),
     click.option(
-        "--tokens-per-pair", type=click.IntRange(min=4), help="Dry run without a file: tokens of both conversations. [default: 2000]"
+        "--tokens-per-pair",
+        type=click.IntRange(min=4),
+        help="Dry run without a file: tokens of both conversations. [default: 2000]",
     ),
 )
 
@@ -53,7 +64,10 @@ def list_recipes(as_json: bool) -> None:
     width = max(len(recipe.name) for recipe in recipes)
     text = "\n".join(f"{recipe.name:<{width}}  {recipe.summary}" for recipe in recipes)
     emit(
-        {"recipes": [{"name": recipe.name, "summary": recipe.summary, "pairs": recipe.pairs} for recipe in recipes], "stages": STAGES},
+        {
+            "recipes": [{"name": recipe.name, "summary": recipe.summary, "pairs": recipe.pairs} for recipe in recipes],
+            "stages": STAGES,
+        },
         f"{text}\n  NAME: the settings of the published model; NAME/development: those of the authors' development runs",
         as_json,
     )

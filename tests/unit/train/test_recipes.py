@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,7 +30,8 @@ PAIRS, BATCH = 16, 4
 def models(tmp_path_factory):
     """A tiny random chat model of each class in the family."""
     return {
-        family: write_tiny_model(tmp_path_factory.mktemp(family), seed=5, family=family, num_layers=2) for family in ("llama", "qwen3")
+        family: write_tiny_model(tmp_path_factory.mktemp(family), seed=5, family=family, num_layers=2)
+        for family in ("llama", "qwen3")
     }
 
 
@@ -50,7 +50,17 @@ def test_a_recipe_trains_with_its_schedule_and_batches(name, stage, models, file
     recipe = read_recipe(f"{name}/{stage}")
     base = models["qwen3" if name.startswith("qwen3") else "llama"]
     small = [f"train.batch_size={BATCH}", "reward.max_length=256", "reward.token_budget=256", "reward.pad_token=<pad>"]
-    arguments = ["train", str(file), "--recipe", f"{name}/{stage}", "--base", str(base), "--out", str(tmp_path / "model"), "--json"]
+    arguments = [
+        "train",
+        str(file),
+        "--recipe",
+        f"{name}/{stage}",
+        "--base",
+        str(base),
+        "--out",
+        str(tmp_path / "model"),
+        "--json",
+    ]
     assert run([*arguments, *(part for setting in small for part in ("--set", setting))]) == 0
     metrics = json.loads(capsys.readouterr().out)["metrics"]
     assert (metrics["steps"], metrics["num_pairs"], metrics["precision"]) == (4, PAIRS, "bf16-master32")

@@ -122,9 +122,7 @@ def activation_bytes(
     }
 
 
-def state_bytes(
-    shape: Shape, parameters: Parameters, precision: Precision, sharding: Sharding, gpus: int
-) -> dict[str, int]:
+def state_bytes(shape: Shape, parameters: Parameters, precision: Precision, sharding: Sharding, gpus: int) -> dict[str, int]:
     """Return the memory of weights, gradients and optimizer state of one GPU by component.
 
     Under `bf16-master32` the float32 weights are the ones Adam moves, a bfloat16 copy computes, and gradients are added up in float32.
@@ -158,10 +156,7 @@ def peak_memory(
     """Return one GPU's memory by component under the largest of some passes."""
     layers = adapted_layers(shape, config)
     largest = max(
-        (
-            activation_bytes(shape, precision, work, layers=layers, checkpointing=checkpointing, device=device)
-            for work in passes
-        ),
+        (activation_bytes(shape, precision, work, layers=layers, checkpointing=checkpointing, device=device) for work in passes),
         key=lambda parts: sum(parts.values()),
     )
     last = embedding_bytes(parameters, config, precision) - sum(largest.values())

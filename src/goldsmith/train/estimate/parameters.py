@@ -79,7 +79,9 @@ def adapted_layers(shape: Shape, config: TrainConfig) -> int:
         return shape.layers if config.method == "full" else 0
     wanted = config.lora.last_layers or shape.layers
     if wanted > shape.layers:
-        raise UserError(f"train.lora.last_layers = {wanted}, but the model has {shape.layers} layers; lower it, or leave it unset")
+        raise UserError(
+            f"train.lora.last_layers = {wanted}, but the model has {shape.layers} layers; lower it, or leave it unset"
+        )
     return wanted
 
 

@@ -104,7 +104,9 @@ class Estimate:
                 " (a recipe's /development settings have 256)"
             )
         if self.workload.cut:
-            found.append(f"{self.workload.cut:,} conversations are longer than {self.max_length:,} tokens and will be cut (reward.max_length)")
+            found.append(
+                f"{self.workload.cut:,} conversations are longer than {self.max_length:,} tokens and will be cut (reward.max_length)"
+            )
         return found
 
     def _remedy(self) -> str:
@@ -145,7 +147,9 @@ def longest_conversation(shape: Shape, config: GoldsmithConfig) -> int:
     """
     wanted = config.reward.max_length
     if wanted is not None and wanted > shape.positions:
-        raise UserError(f"reward.max_length = {wanted:,} is above the model's {shape.positions:,} positions; lower it, or leave it unset")
+        raise UserError(
+            f"reward.max_length = {wanted:,} is above the model's {shape.positions:,} positions; lower it, or leave it unset"
+        )
     return wanted or min(16_384, shape.positions)
 
 
@@ -178,9 +182,7 @@ def estimate_run(base: str, shape: Shape, config: GoldsmithConfig, workload: Wor
             MemoryPlan(
                 sharding=sharding,
                 checkpointing=again,
-                components=peak_memory(
-                    shape, parameters, train, precision, sharding, machine.gpus, passes, checkpointing=again
-                ),
+                components=peak_memory(shape, parameters, train, precision, sharding, machine.gpus, passes, checkpointing=again),
             )
             for sharding in SHARDINGS
             for again in (True, False)

@@ -134,7 +134,11 @@ def file_workload(path: str | Path, max_length: int, *, max_pairs: int | None, b
         longest = max(longest, length, key=lambda each: each.separate)
     if not sums.pairs:
         raise UserError(f"{path}: nothing to train on: no pair with a preferred reply ({left_out} rows left out)")
-    rule = f"{ratio:.2f} bytes a token, measured with the tokenizer of {base}" if ratio else f"{BYTES_PER_TOKEN} bytes a token, assumed"
+    rule = (
+        f"{ratio:.2f} bytes a token, measured with the tokenizer of {base}"
+        if ratio
+        else f"{BYTES_PER_TOKEN} bytes a token, assumed"
+    )
     return sums.workload(longest, left_out, max_pairs, f"{path}, {rule}")
 
 

@@ -81,7 +81,9 @@ def test_communication_by_hand():
     assert communicated_bytes(counts, "fsdp2", 4, 3) == 0.75 * 3 * (2 + 2 + 4) * 1000
 
 
-@pytest.mark.parametrize(("name", "steps"), [("llama-3.1-8b", 2540), ("llama-3.1-8b-40m", 3907), ("qwen3-8b/development", 101563)])
+@pytest.mark.parametrize(
+    ("name", "steps"), [("llama-3.1-8b", 2540), ("llama-3.1-8b-40m", 3907), ("qwen3-8b/development", 101563)]
+)
 def test_steps_of_the_published_runs(name, steps):
     # 26 M / 10,240 = 2,539.1; 40 M / 10,240 = 3,906.25; 26 M / 256 = 101,562.5.
     recipe = read_recipe(name)

@@ -176,4 +176,6 @@ def test_eight_billion_parameters_need_sharding_on_80_gb():
     parts = state_bytes(SHAPES["meta-llama/Llama-3.1-8B-Instruct"], counts, "bf16-master32", "none", 64)
     assert parts["optimizer state"] == 8 * 7_504_928_768
     assert sum(parts.values()) > 80 * 2**30
-    assert sum(state_bytes(SHAPES["meta-llama/Llama-3.1-8B-Instruct"], counts, "bf16-master32", "zero1", 64).values()) < 80 * 2**30
+    assert (
+        sum(state_bytes(SHAPES["meta-llama/Llama-3.1-8B-Instruct"], counts, "bf16-master32", "zero1", 64).values()) < 80 * 2**30
+    )
