@@ -13,6 +13,8 @@ from goldsmith.train.estimate.shapes import Shape
 from goldsmith.train.estimate.workload import Workload
 
 SECONDS_PER_HOUR = 3600.0
+FEATURES = 3
+"""Vectors of hidden width that the feature cache keeps of each reply (`goldsmith.reward.features`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,8 @@ class Cost:
 
     Attributes:
         tokens: computed in all epochs.
-        flops: floating-point operations, recomputed layers included.
+        flops: floating-point operations, recomputed layers and the features of the first head included.
+        feature_bytes: features of the first head, on disk.
         compute_s: seconds of arithmetic, all GPUs working at once.
         communication_s: seconds of exchanging gradients (and weights), as if nothing of it overlapped with arithmetic.
         gpu_hours: both, times the number of GPUs.
@@ -29,6 +32,7 @@ class Cost:
 
     tokens: int
     flops: float
+    feature_bytes: int
     compute_s: float
     communication_s: float
     gpu_hours: float
@@ -90,11 +94,13 @@ def run_cost(
         config: method, batch size, epochs, sharding.
         workload: the pairs.
         machine: GPUs and how well they are used.
-        share: compute a context once for both replies.
+        share: compute a context once for both replies, as Goldsmith does, and first the features that its first head is fitted on.
         token_budget: tokens of one pass; decides how often FSDP2 gathers the weights.
     """
     tokens, pairs = (workload.shared, workload.attended_shared) if share else (workload.separate, workload.attended_separate)
-    flops = config.epochs * training_factor(shape, config) * forward_flops(shape, parameters, tokens, pairs)
+    forward = forward_flops(shape, parameters, tokens, pairs)
+    first = forward if share and config.method != "head" else 0.0
+    flops = config.epochs * training_factor(shape, config) * forward + first
     steps = num_steps(workload.pairs, config)
     passes = max(1, math.ceil(config.epochs * tokens / max(1, steps) / machine.gpus / token_budget))
     sent = communicated_bytes(parameters, config.sharding, machine.gpus, passes) * steps
@@ -103,6 +109,7 @@ def run_cost(
     return Cost(
         tokens=config.epochs * tokens,
         flops=flops,
+        feature_bytes=2 * workload.pairs * FEATURES * shape.hidden * FLOAT32 if share else 0,
         compute_s=compute_s,
         communication_s=communication_s,
         gpu_hours=machine.gpus * (compute_s + communication_s) / SECONDS_PER_HOUR,

@@ -83,6 +83,7 @@ def _work(estimate: Estimate) -> str:
         ("tokens, shared contexts once", f"{cost.tokens:,}"),
         ("tokens, each conversation by itself", f"{other.tokens:,}"),
         ("floating-point operations", f"{cost.flops:.3g}"),
+        ("features of the first head on disk, GiB", f"{_hours(cost.feature_bytes / GIB)}"),
         ("hours of arithmetic", f"{_hours(cost.compute_s / 3600)}"),
         ("hours of communication, none overlapped", f"{_hours(cost.communication_s / 3600)}"),
         ("GPU-hours", f"{_hours(cost.gpu_hours)}"),

@@ -121,6 +121,15 @@ def test_time_by_hand():
     assert estimate.cost_separate.gpu_hours == pytest.approx(hours)
 
 
+def test_the_features_of_the_first_head_are_counted_once():
+    from goldsmith.reward.features import MEAN_DEPTHS
+
+    estimate = _published("llama-3.1-8b", 2000)
+    assert estimate.cost.feature_bytes == 2 * 26_000_000 * (1 + len(MEAN_DEPTHS)) * 4096 * 4
+    forward = forward_flops(estimate.shape, estimate.parameters, estimate.workload.shared, estimate.workload.attended_shared)
+    assert estimate.cost.flops == (4 + 1) * forward  # a checkpointed training pass, and the pass for the features
+
+
 def test_the_report_names_what_does_not_fit_and_what_does():
     recipe = read_recipe("llama-3.1-8b")
     config = load_config(overrides=["train.sharding=none"], below=recipe.settings)
