@@ -53,7 +53,7 @@ def test_every_value_stands_under_a_comment_that_names_its_source(path):
     source = None
     for line in path.read_text(encoding="utf-8").split("\n"):
         if line.startswith("#"):
-            source = line
+            source = f"{source or ''}{line}"  # a comment may have several lines
         elif not line.strip() or line.startswith("["):
             source = None
         elif not line.startswith("summary"):

@@ -8,12 +8,12 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
 from goldsmith.config import load_config
-from goldsmith.config.recipe import read_recipe
+from goldsmith.config.recipe import read_recipe, recipe_names
 from goldsmith.config.train import LoraConfig, TrainConfig
 from goldsmith.train.estimate import estimate_text, estimate_training, hardware
 from goldsmith.train.estimate.compute import communicated_bytes, forward_flops, num_steps, training_factor
 from goldsmith.train.estimate.parameters import count_parameters
-from goldsmith.train.estimate.shapes import SHAPES, Shape
+from goldsmith.train.estimate.shapes import Shape
 
 FULL = TrainConfig(method="full")
 SHAPE = Shape(
@@ -150,8 +150,9 @@ def test_few_steps_in_large_batches_are_warned_of():
     assert not estimate_training(config, PAPER, num_pairs=recipe.pairs).warnings()
 
 
-@pytest.mark.parametrize("name", [name for name in SHAPES if name != "embedded"])
-def test_every_member_has_a_plan_that_fits_the_papers_gpus(name):
-    config = load_config(overrides=["train.method=full", "train.sharding=fsdp2", "train.gradient_checkpointing=true"])
-    estimate = estimate_training(config, PAPER, base=name, num_pairs=1000)
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_fits_the_papers_gpus_as_it_stands(name):
+    recipe = read_recipe(name)
+    estimate = estimate_training(load_config(below=recipe.settings), PAPER, num_pairs=recipe.pairs)
     assert estimate.fits(estimate.chosen)
+    assert not estimate.warnings()
