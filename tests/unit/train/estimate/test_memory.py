@@ -9,7 +9,7 @@ import transformers
 from goldsmith.config.train import TrainConfig
 from goldsmith.reward.packing import Group, collate
 from goldsmith.reward.trunk import run_trunk
-from goldsmith.train.estimate.memory import Pass, activation_bytes, layer_bytes, packing_bytes, pass_of, state_bytes
+from goldsmith.train.estimate.memory import Pass, activation_bytes, layer_bytes, packing_bytes, pass_of, peak_memory, state_bytes
 from goldsmith.train.estimate.parameters import Parameters, count_parameters
 from goldsmith.train.estimate.shapes import SHAPES, Shape
 from goldsmith.train.estimate.workload import PairLength
@@ -179,3 +179,10 @@ def test_eight_billion_parameters_need_sharding_on_80_gb():
     assert (
         sum(state_bytes(SHAPES["meta-llama/Llama-3.1-8B-Instruct"], counts, "bf16-master32", "zero1", 64).values()) < 80 * 2**30
     )
+
+
+def test_all_components_together_by_hand():
+    config = TrainConfig(method="full")
+    parts = peak_memory(EIGHT, SMALL, config, "bf16-master32", "none", 1, [Pass(tokens=0, replies=0)], checkpointing=True)
+    # States 20,000 + 40,000 + 40,000 + 80,000; the embedding's 1,500 gradients in 2 and 4 bytes; the base model of 9,900 in 2.
+    assert sum(parts.values()) - parts["runtime"] == 180_000 + 9_000 + 19_800
