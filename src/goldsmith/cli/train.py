@@ -1,18 +1,26 @@
-"""`goldsmith train PAIRS --base MODEL --out DIR`."""
+"""`goldsmith train PAIRS --recipe NAME --out DIR`."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from goldsmith.cli.dry_run import dry_run_options, list_recipes, num_gpus, show_estimate
 from goldsmith.cli.output import emit, json_option
+
+if TYPE_CHECKING:
+    from goldsmith.config import GoldsmithConfig
+    from goldsmith.train import Resume
 
 
 @click.command()
-@click.argument("pairs", type=click.Path(path_type=Path))
-@click.option("--base", default="embedded", show_default=True, help="A folder, a hub id, or `embedded`.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the trained model; must not exist yet.")
+@click.argument("pairs", required=False, type=click.Path(path_type=Path))
+@click.option("--recipe", "recipe_name", metavar="NAME", help="Settings of a published model, below your own; `list` shows them.")
+@click.option("--base", help="A folder, a hub id, or `embedded`. [default: reward.base, which a recipe sets, else `embedded`]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the trained model; must not exist yet.")
 @click.option("--validation", type=click.Path(path_type=Path), help="Pairs to measure on; their contexts are not trained on.")
 @click.option(
     "--track",
@@ -28,38 +36,66 @@ from goldsmith.cli.output import emit, json_option
     help="After a kill, go on from the newest checkpoint, from the newest intact one, or begin anew.",
 )
 @click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A TOML file with a train or reward section; later ones win.",
+)
+@click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting of the train or reward section, as in --set train.method=head.",
+    help="A setting of the train or reward section, as in --set train.method=head; wins over everything else.",
 )
+@dry_run_options
 @json_option
 def command(
-    pairs: Path,
-    base: str,
-    out: Path,
+    pairs: Path | None,
+    recipe_name: str | None,
+    base: str | None,
+    out: Path | None,
     validation: Path | None,
     track: tuple[str, ...],
     resume: str,
+    configs: tuple[Path, ...],
     overrides: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
+    **hardware: Any,
 ) -> None:
     """Train a reward model on a file of pairs in any known format; killed and called again, it continues."""
-    from typing import cast
-
     from goldsmith.config import load_config
-    from goldsmith.progress import ConsoleProgress
-    from goldsmith.train import Resume, train_file
+    from goldsmith.config.recipe import read_recipe
 
-    config = load_config(overrides=overrides)
+    if recipe_name == "list":
+        return list_recipes(as_json)
+    recipe = read_recipe(recipe_name) if recipe_name else None
+    processes = num_gpus(hardware, recipe) if dry_run else int(os.environ.get("WORLD_SIZE", "1"))
+    config = load_config(configs, overrides, below=recipe.settings_for(processes) if recipe else None)
+    if dry_run:
+        return show_estimate(pairs, base, config, recipe, hardware, as_json)
+    given = [f"--{name.replace('_', '-')}" for name, value in hardware.items() if value is not None]
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: only for --dry-run; leave out, or add --dry-run")
+    if pairs is None or out is None:
+        missing = "the file of pairs" if pairs is None else "--out, the folder of the trained model"
+        raise click.UsageError(f"Missing {missing}: goldsmith train PAIRS --out DIR")
     tracked = [*config.train.track, *(name for name in track if name not in config.train.track)]
     config = config.model_copy(update={"train": config.train.model_copy(update={"track": tracked})})
+    return _train(pairs, base or config.reward.base, out, config, validation, cast("Resume", resume), as_json)
+
+
+def _train(
+    pairs: Path, base: str, out: Path, config: GoldsmithConfig, validation: Path | None, resume: Resume, as_json: bool
+) -> None:
+    from goldsmith.progress import ConsoleProgress
+    from goldsmith.train import train_file
+
     with ConsoleProgress() as progress:
         progress.stage(1, 1, f"Training: {config.train.method}")
-        result = train_file(
-            pairs, base, out, config, validation=validation, resume=cast("Resume", resume), progress=progress.update
-        )
+        result = train_file(pairs, base, out, config, validation=validation, resume=resume, progress=progress.update)
     emit(
         {"model": str(result.path), "metrics": result.metrics},
         f"{result.path}: trained on {result.metrics['num_pairs']:,} pairs and {result.metrics['num_lists']:,} lists"

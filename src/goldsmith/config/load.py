@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,25 @@ from goldsmith.errors import UserError
 DATA_VARIABLE = "GOLDSMITH_DATA"
 
 
-def load_config(paths: Sequence[Path] = (), overrides: Sequence[str] = ()) -> GoldsmithConfig:
+def load_config(
+    paths: Sequence[Path] = (), overrides: Sequence[str] = (), *, below: Mapping[str, Any] | None = None
+) -> GoldsmithConfig:
     """Return the configuration of files and overrides, later ones winning.
 
     Args:
         paths: TOML files.
         overrides: `section.key=value`, the value in TOML's syntax (a bare word is a string).
+        below: sections that every file and override wins over, a recipe's for example.
 
     Raises:
         UserError: a file is missing or no TOML, a key is unknown (with the closest known one), a value is out of range.
     """
     merged: dict[str, Any] = {}
+    merge(merged, below or {})
     for path in paths:
-        _merge(merged, _read_toml(path))
+        merge(merged, _read_toml(path))
     for override in overrides:
-        _merge(merged, _parse_override(override))
+        merge(merged, _parse_override(override))
     origin = ", ".join(str(path) for path in paths) or "--set"
     try:
         return GoldsmithConfig.model_validate(merged)
@@ -84,12 +89,13 @@ def _parse_override(text: str) -> dict[str, Any]:
     return typing.cast(dict[str, Any], parsed)
 
 
-def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    """Put the keys of `new` into `into`, table by table; `new` wins and is not changed."""
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
+            merge(into[key], value)
         else:
-            into[key] = value
+            into[key] = copy.deepcopy(value)
 
 
 def _explain(error: ValidationError, origin: str) -> str:

@@ -19,6 +19,8 @@ class RewardConfig(Section):
     """Tokens of a rendered conversation at most; none: the smaller of 16,384 and the model's own maximum."""
     truncation_side: Literal["left", "right"] = "left"
     """Which end of the context is cut when a conversation is too long; counted and reported."""
+    pad_token: str | None = None
+    """Token of the vocabulary that pads batches and that the chat template never emits; none: the tokenizer's own."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto`: bfloat16 where the processor multiplies it natively, else float32."""
     readout: Literal["last", "layers"] = "layers"

@@ -71,7 +71,7 @@ def load_backbone(config: RewardConfig) -> Backbone:
 def make_renderer(folder: Path, model_config: Any, config: RewardConfig) -> Renderer:
     """Return the renderer of a checkpoint under a configuration."""
     return Renderer(
-        load_tokenizer(folder),
+        load_tokenizer(folder, config.pad_token),
         model_max_length=max_positions(model_config),
         max_length=config.max_length,
         truncation_side=config.truncation_side,

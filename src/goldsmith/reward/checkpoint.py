@@ -115,20 +115,29 @@ def read_config(folder: Path) -> dict[str, Any]:
     return value
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path, pad_token: str | None = None) -> Any:
     """Return the checkpoint's tokenizer.
 
+    Args:
+        folder: of the checkpoint.
+        pad_token: a token of its vocabulary to pad with instead of its own; none: its own.
+
     Raises:
-        UserError: it is missing or broken.
+        UserError: it is missing or broken, or has no such token.
     """
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder}: the tokenizer cannot be loaded ({error}); copy tokenizer.json and tokenizer_config.json of the base model into it"
         ) from None
+    if pad_token is not None:
+        if pad_token not in tokenizer.get_vocab():
+            raise UserError(f"reward.pad_token = {pad_token!r}: {folder} has no such token; name one of its vocabulary")
+        tokenizer.pad_token = pad_token
+    return tokenizer
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def _advice(tokenizer: Any, probes: Sequence[Sequence[int]]) -> str:
     free = free_pads(tokenizer, probes)
     hint = f", for example {free[0][1]!r}" if free else ""
     return (
-        f"set another one{hint}: `pad_token` in tokenizer_config.json and its id as `pad_token_id` in config.json. "
+        f"set another one{hint}: to train, `reward.pad_token`; for good, `pad_token` in tokenizer_config.json and its id as `pad_token_id` "
+        "in config.json. "
         "A published reward model whose authors pooled so loads with `--pooling as-published`"
     )

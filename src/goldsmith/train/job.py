@@ -125,7 +125,9 @@ def run_facts(
         "seed": seed,
         "data_digest": material.digest,
         "train": config.model_dump(mode="json", exclude=set(FREE)),
-        "reward": reward_config.model_dump(mode="json", include={"max_length", "truncation_side", "dtype", "token_budget"}),
+        "reward": reward_config.model_dump(
+            mode="json", include={"max_length", "truncation_side", "pad_token", "dtype", "token_budget"}
+        ),
         "init_head": init_head.digest if init_head else None,
         "fingerprint": fingerprint,
     }
