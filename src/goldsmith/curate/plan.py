@@ -36,15 +36,15 @@ def _entry_steps() -> list[Step]:
             reads=["recorded_pairs", "eval_pairs"], writes=["pool", "pool_dropped", "contradictions", "flipped_on_purpose"], extra=inputs.source_fingerprints,
         ),
         Step(
-            name="attributes", title="Writing attributes", run=similarity.label_all, sections=["attributes", "retrieve", "llm"],
-            reads=["pool", "recorded_pairs"], writes=["attributes"],
+            name="attributes", title="Writing attributes", run=similarity.label_all, version=2, sections=["attributes", "retrieve", "llm"],
+            reads=["pool", "recorded_pairs"], writes=["attributes", "attribute_quality"],
         ),
     ]  # fmt: skip
 
 
 def _gold_steps() -> list[Step]:
     return [
-        Step(name="seed", title="Selecting the seed", run=seed.select_seed, sections=["seed_selection", "gold"], reads=["pool", "attributes"], writes=["seed"]),
+        Step(name="seed", title="Selecting the seed", run=seed.select_seed, sections=["seed_selection", "gold"], reads=["pool", "attributes", "attribute_quality"], writes=["seed"]),
         _gold_step(0),
         Step(
             name="judges", title="Testing the judges on gold", run=judging.probe_judges, sections=["judge", "llm", "retrieve"],

@@ -1,18 +1,26 @@
-"""The seed: pairs drawn evenly over task, objectivity and controversiality; a part goes to people (spec 4.0)."""
+"""The seed: pairs drawn evenly over task, objectivity and controversiality; a part goes to people (spec 4.0).
+
+An attribute whose source is not clearly better than chance on the hand-labelled pairs makes no quota.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from goldsmith.curate.context import Context
+from goldsmith.curate.proven import read_proven
 from goldsmith.errors import UserError
 from goldsmith.identity import unit_interval
 from goldsmith.store import Counts
 
+QUOTAS = ("task", "objectivity", "controversiality")
+ANY = "any"
+"""Stands in a quota cell for an attribute that does not count."""
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("pair_id", "context_id", "task", "objectivity", "controversiality")]
     + [("to_humans", pa.bool_())]
@@ -24,7 +32,11 @@ def select_seed(context: Context, fingerprint: str) -> dict[str, Any]:
     workspace, config = context.workspace, context.config
     pool = {row["pair_id"]: row["context_id"] for row in workspace.table("pool").rows(["pair_id", "context_id"])}
     attributes = [row for row in workspace.table("attributes").rows() if row["pair_id"] in pool]
-    candidates = [{**row, "context_id": pool[row["pair_id"]]} for row in attributes]
+    proven = read_proven(context)
+    candidates = [
+        {**row, "context_id": pool[row["pair_id"]], "left_out": proven.leave_out(json.loads(row["made_by"]))}
+        for row in attributes
+    ]
     if not candidates:
         raise UserError(
             "no pair is left in the pool after deduplication and decontamination; `goldsmith status` shows where they went"
@@ -40,13 +52,16 @@ def select_seed(context: Context, fingerprint: str) -> dict[str, Any]:
         "size": len(chosen),
         "to_humans": len(humans),
         "cells": len({cell(row) for row in chosen}),
+        "without_quota": dict(Counter(name for row in candidates for name in QUOTAS if name in row["left_out"])),
         "counts": out.counts.model_dump(),
     }
 
 
 def cell(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Return the quota cell of a pair: task, objectivity, controversiality."""
-    return (row["task"], row["objectivity"], row["controversiality"])
+    """Return the quota cell of a pair: task, objectivity, controversiality; `any` for one named in the row's `left_out`."""
+    left_out: Collection[str] = row.get("left_out", ())
+    task, objectivity, controversiality = (ANY if name in left_out else row[name] for name in QUOTAS)
+    return (task, objectivity, controversiality)
 
 
 def round_robin(candidates: Sequence[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
@@ -78,7 +93,8 @@ def human_part(chosen: Sequence[dict[str, Any]], budget: int) -> set[str]:
 
 def _easy_first(name: tuple[str, str, str]) -> tuple[int, int, str]:
     task, objectivity, controversiality = name
-    return (["factual", "opinion", "open-ended"].index(objectivity), ["low", "medium", "high"].index(controversiality), task)
+    kinds, heats = ["factual", "opinion", "open-ended", ANY], ["low", "medium", "high", ANY]
+    return (kinds.index(objectivity), heats.index(controversiality), task)
 
 
 def _new_contexts_first(rows: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from goldsmith.curate.context import Context
+from goldsmith.curate.proven import SCHEMA, TABLE, Proven, read_proven
 from goldsmith.retrieve.index import Index, Vectors, build_index
 from goldsmith.retrieve.text import pair_text
 from goldsmith.types import Attributes, Message
 
 
 def label_all(context: Context, fingerprint: str) -> dict[str, Any]:
-    """Write the table `attributes`: of the pool, and of pairs that recorded votes brought along."""
+    """Write the tables `attributes`, of the pool and of pairs that recorded votes brought along, and `attribute_quality`."""
+    from goldsmith.attributes.measure import measure_sources, settings_for
     from goldsmith.attributes.run import label_attributes
     from goldsmith.store import from_row
     from goldsmith.store.pairs import pair_schema
@@ -24,17 +27,29 @@ def label_all(context: Context, fingerprint: str) -> dict[str, Any]:
     names = pair_schema().names
     rows = {row["pair_id"]: row for name in ("recorded_pairs", "pool") for row in context.workspace.table(name).rows(names)}
     pairs = [from_row(rows[name]) for name in sorted(rows)]
-    found, facts = label_attributes(
-        pairs,
-        context.config.attributes,
+    settings, progress = context.config.attributes, context.progress.update
+    quality = measure_sources(
+        settings,
         context.llm,
         context.embedder,
         context.taxonomy,
         context.seed,
-        lambda done, total: context.progress.update(done, total, "pairs"),
+        lambda done, total: progress(done, total, "measured"),
     )
+    found, facts = label_attributes(
+        pairs,
+        settings_for(settings, quality),
+        context.llm,
+        context.embedder,
+        context.taxonomy,
+        context.seed,
+        lambda done, total: progress(done, total, "pairs"),
+    )
+    facts["quality"] = [asdict(row) for row in quality]
     with context.workspace.writer("attributes", step="attributes", fingerprint=fingerprint) as out:
         out.write_rows([item.model_dump() for item in found], ATTRIBUTE_SCHEMA)
+    with context.workspace.writer(TABLE, step="attributes", fingerprint=fingerprint) as out:
+        out.write_rows(facts["quality"], SCHEMA)
     return facts
 
 
@@ -58,10 +73,8 @@ class SimilarPairs:
         more = context.workspace.table("recorded_pairs").rows(["pair_id", "context"])
         contexts = {row["pair_id"]: row["context"] for row in [*rows, *more]}
         ids = sorted(contexts)
-        attributes = read_attributes(context)
-        texts = [
-            pair_text([Message.model_validate(turn) for turn in json.loads(contexts[name])], attributes.get(name)) for name in ids
-        ]
+        attributes, proven = read_attributes(context), read_proven(context)
+        texts = [_text(contexts[name], attributes.get(name), proven) for name in ids]
         embedded = context.embedder.embed(texts, lambda done, total: context.progress.update(done, total, "texts embedded"))
         self.truncated = embedded.truncated
         self._vectors = embedded.vectors
@@ -77,6 +90,11 @@ class SimilarPairs:
         """Return the vectors of pairs, float32 [N, D]."""
         places = np.array([self._place[name] for name in pair_ids], dtype=np.intp)
         return self._vectors[places]
+
+
+def _text(context: str, attributes: Attributes | None, proven: Proven) -> str:
+    turns = [Message.model_validate(turn) for turn in json.loads(context)]
+    return pair_text(turns, attributes, proven.leave_out(attributes.made_by) if attributes else ())
 
 
 def _attribute_schema() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from goldsmith.errors import UserError
@@ -45,18 +45,36 @@ def context_text(context: Sequence[Message]) -> str:
     return "\n".join([last_user_turn(context), *earlier])
 
 
-def attributes_text(attributes: Attributes) -> str:
-    """Return the attributes as a short phrase that an embedder reads as words, not as ids."""
+def attributes_text(attributes: Attributes, leave_out: Collection[str] = ()) -> str:
+    """Return the attributes as a short phrase that an embedder reads as words, not as ids.
+
+    Args:
+        attributes: of the pair.
+        leave_out: names of attributes that are not to be relied on; empty text when nothing remains.
+    """
     task = attributes.task.replace("/", " ").replace("-", " ")
-    words = [f"{task}, {attributes.objectivity}, {attributes.controversiality} controversy"]
-    if attributes.desired:
+    closed = {
+        "task": task,
+        "objectivity": attributes.objectivity,
+        "controversiality": f"{attributes.controversiality} controversy",
+    }
+    words = [", ".join(text for name, text in closed.items() if name not in leave_out)]
+    if attributes.desired and "desired" not in leave_out:
         words.append("wants " + ", ".join(attributes.desired))
-    if attributes.guideline:
+    if attributes.guideline and "guideline" not in leave_out:
         words.append(attributes.guideline)
-    return ". ".join(words) + "."
+    said = ". ".join(word for word in words if word)
+    return f"{said}." if said else ""
 
 
-def pair_text(context: Sequence[Message], attributes: Attributes | None = None) -> str:
-    """Return the text that stands for a pair in retrieval: `(context, attributes)` of spec 4.2."""
+def pair_text(context: Sequence[Message], attributes: Attributes | None = None, leave_out: Collection[str] = ()) -> str:
+    """Return the text that stands for a pair in retrieval: `(context, attributes)` of spec 4.2.
+
+    Args:
+        context: the conversation.
+        attributes: of the pair, where known.
+        leave_out: names of attributes that are not to be relied on.
+    """
     conversation = context_text(context)
-    return conversation if attributes is None else f"{attributes_text(attributes)}\n{conversation}"
+    said = "" if attributes is None else attributes_text(attributes, leave_out)
+    return f"{said}\n{conversation}" if said else conversation

@@ -1,4 +1,5 @@
-from goldsmith.curate.seed import human_part, round_robin
+from goldsmith.curate.proven import Proven
+from goldsmith.curate.seed import ANY, cell, human_part, round_robin
 
 
 def _row(name: str, context: str, task: str, objectivity: str = "factual") -> dict[str, str]:
@@ -14,6 +15,30 @@ ROWS = [_row(f"m{n}", f"c{n % 3}", "math") for n in range(9)] + [
 def test_every_cell_gets_its_turn_and_objective_ones_lead() -> None:
     chosen = round_robin(ROWS, 4, seed=0)
     assert [row["task"] for row in chosen] == ["math", "chat", "writing", "math"]
+
+
+def test_an_unproven_attribute_makes_no_quota() -> None:
+    # Task alone would give nine cells; without it all rows are of one kind, and order is by context and hash only.
+    rows = [{**_row(f"m{n}", f"c{n}", f"task/{n}"), "left_out": {"task", "controversiality"}} for n in range(9)]
+    assert {cell(row) for row in rows} == {(ANY, "factual", ANY)}
+    assert len(round_robin(rows, 4, seed=0)) == 4
+    known = round_robin([*rows, _row("o1", "c99", "chat", "opinion")], 2, seed=0)
+    assert {row["objectivity"] for row in known} == {"factual", "opinion"}
+
+
+def test_what_counts_is_decided_by_source_and_attribute() -> None:
+    proven = Proven(
+        [
+            {"source": "classifier", "attribute": "task", "used": True},
+            {"source": "classifier", "attribute": "controversiality", "used": False},
+            {"source": "llm:m", "attribute": "guideline", "used": True},
+        ]
+    )
+    made_by = {"task": "classifier", "controversiality": "classifier", "guideline": "llm:m", "desired": "llm:m"}
+    assert proven.leave_out(made_by) == {"controversiality", "desired"}
+    # The same attribute from somebody who was never measured.
+    assert proven.leave_out({"task": "llm:other"}) == {"task"}
+    assert proven.leave_out({}) == set()
 
 
 def test_new_contexts_come_before_second_pairs_of_a_context() -> None:

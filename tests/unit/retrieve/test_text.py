@@ -26,6 +26,16 @@ def test_attributes_come_first_then_the_last_user_turn() -> None:
     assert pair_text(TALK) == "What is 2 + 2?\nHello\nHi"
 
 
+def test_unproven_attributes_are_left_out_of_the_text() -> None:
+    attributes = Attributes(
+        pair_id="x", task="math/proof", objectivity="factual", controversiality="low", desired=["rigour"], guideline="No gaps"
+    )
+    assert pair_text(TALK[:1], attributes, {"controversiality", "guideline"}) == "math proof, factual. wants rigour.\nHello"
+    assert pair_text(TALK[:1], attributes, {"task", "objectivity", "controversiality"}) == "wants rigour. No gaps.\nHello"
+    everything = {"task", "objectivity", "controversiality", "desired", "guideline"}
+    assert pair_text(TALK[:1], attributes, everything) == "Hello"
+
+
 def test_a_context_without_user_turn_says_so() -> None:
     assert last_user_turn([Message(role="system", content="x")]) == NO_PROMPT
 

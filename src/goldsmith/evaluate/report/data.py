@@ -50,6 +50,28 @@ class Coverage(Part):
     num_tasks: int
 
 
+class AttributeQuality(Part):
+    """One source of one attribute against the hand-labelled pairs."""
+
+    source: str
+    attribute: str
+    num_pairs: int = 0
+    num_failed: int = 0
+    """Pairs it gave no answer to; they are in no figure."""
+    accuracy: float | None = None
+    """Mean agreement with the hand; None when it was not measured."""
+    low: float | None = None
+    high: float | None = None
+    baseline: float | None = None
+    """What the best constant answer scores."""
+    kappa: float | None = None
+    kappa_low: float | None = None
+    kappa_high: float | None = None
+    used: bool = False
+    """Whether it counts in quotas and in the text of retrieval."""
+    reason: str = ""
+
+
 class Batch(Part):
     """One batch of human votes at the quality gate."""
 
@@ -339,6 +361,7 @@ class ReportData(Part):
     """The first part, in words; `write_report` fills it in."""
     funnel: list[Step] = Field(default_factory=list)
     coverage: Coverage | None = None
+    attribute_quality: list[AttributeQuality] = Field(default_factory=list)
     gold: Gold | None = None
     judges: Judges | None = None
     replies: list[Replies] = Field(default_factory=list)

@@ -20,6 +20,7 @@ from goldsmith.config import GoldsmithConfig
 from goldsmith.errors import StoreError
 from goldsmith.evaluate.report import tables
 from goldsmith.evaluate.report.data import (
+    AttributeQuality,
     Batch,
     Cost,
     Final,
@@ -73,6 +74,7 @@ def gather(workspace: Workspace, run_dir: Path) -> ReportData:
         simulated=list(config.simulated),
         funnel=reader.funnel(),
         coverage=tables.coverage(workspace),
+        attribute_quality=reader.attribute_quality(),
         gold=reader.gold(config),
         judges=reader.judges(),
         replies=reader.parts(Replies, reply_rows(facts)),
@@ -124,6 +126,12 @@ class _Reader:
         if not steps and table.exists and table.manifest.counts is not None:
             steps = [Step(name="pool", **table.manifest.counts.model_dump())]
         return [step for step in steps if step is not None]
+
+    def attribute_quality(self) -> list[AttributeQuality]:
+        """Every source of attributes against the hand-labelled pairs."""
+        rows = self.facts.get("attributes", {}).get("quality", [])
+        parts = [self._part(AttributeQuality, row, "facts/attributes.json, quality") for row in rows]
+        return [part for part in parts if part is not None]
 
     def gold(self, config: GoldsmithConfig) -> Gold | None:
         """Splits, agreement and gate."""

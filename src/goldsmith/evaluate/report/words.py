@@ -23,6 +23,7 @@ from goldsmith.evaluate.report.data import (
     Stage2,
 )
 from goldsmith.evaluate.report.result import result_words
+from goldsmith.evaluate.report.sources import source_words
 
 FEW_CONTEXTS = 100
 """Prompts below which a set is called small."""
@@ -46,6 +47,7 @@ def write_words(data: ReportData) -> list[Paragraph]:
     if data.gold is not None:
         paragraphs += _gold(data.gold)
     paragraphs += _rounds(data.rounds, data.best_round)
+    paragraphs += source_words(data.attribute_quality)
     paragraphs += _limits(data)
     paragraphs += [Paragraph(tone="next", text=line) for line in advice(data)]
     return paragraphs

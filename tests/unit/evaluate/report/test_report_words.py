@@ -4,7 +4,20 @@ from typing import Any
 
 import pytest
 
-from goldsmith.evaluate.report.data import Batch, Cost, Final, Gold, JudgeRow, Judges, ReportData, Round, SetResult, Stage2, Step
+from goldsmith.evaluate.report.data import (
+    AttributeQuality,
+    Batch,
+    Cost,
+    Final,
+    Gold,
+    JudgeRow,
+    Judges,
+    ReportData,
+    Round,
+    SetResult,
+    Stage2,
+    Step,
+)
 from goldsmith.evaluate.report.words import NO_JUDGE, write_words
 from goldsmith.evaluate.statistics import Estimate
 
@@ -43,6 +56,28 @@ def test_no_judge_beating_chance_opens_the_report_even_before_what_is_simulated(
     assert "52.0 % of 60 pairs" in words[0].text
     assert words[1].tone == "simulated"
     assert "stronger judge" in said(bare(judges=judge(beats=False, used=False)), "next")
+
+
+def test_an_attribute_that_was_left_out_is_named_with_its_figures() -> None:
+    good = AttributeQuality(
+        source="classifier", attribute="task", num_pairs=200, accuracy=0.4, low=0.33, high=0.47, baseline=0.05, used=True
+    )
+    poor = AttributeQuality(
+        source="classifier", attribute="controversiality", num_pairs=200, accuracy=0.735, low=0.67, high=0.79, baseline=0.705,
+        kappa=0.24, kappa_low=0.1, kappa_high=0.37,
+    )  # fmt: skip
+    unmeasured = AttributeQuality(
+        source="llm:m", attribute="guideline", reason="attributes.measure_llm is 0, so it was not measured"
+    )
+    own = AttributeQuality(source="classifier", attribute="objectivity", used=True, reason="not measured: another taxonomy")
+    text = said(bare(attribute_quality=[good, poor, unmeasured, own]), "limit")
+    assert "controversiality by classifier was left out of quotas and of the text of retrieval" in text
+    assert "73.5 %, 95 % interval 67.0 to 79.0 %" in text
+    assert "reaches 70.5 %" in text
+    assert "guideline by llm:m was left out of quotas and of the text of retrieval: attributes.measure_llm is 0" in text
+    assert "objectivity by classifier: not measured: another taxonomy" in text
+    assert "task by" not in text
+    assert "left out" not in said(bare(attribute_quality=[good]), "limit")
 
 
 def test_simulated_parts_come_first_otherwise() -> None:
