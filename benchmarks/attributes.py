@@ -97,11 +97,11 @@ def main() -> int:
     if arguments.full:
         print(f"{'source':12} {'attribute':17} {'right':>6}  {'95 %':13} {'constant':>8} {'kappa':>6}  {'95 %':14} used")
         for row in agreement():
-            assert row.accuracy is not None and row.low is not None and row.high is not None and row.baseline is not None
-            assert row.kappa is not None and row.kappa_low is not None and row.kappa_high is not None
+            figures = (row.accuracy, row.low, row.high, row.baseline, row.kappa, row.kappa_low, row.kappa_high)
+            right, low, high, constant, kappa, kappa_low, kappa_high = (float("nan") if x is None else x for x in figures)
             print(
-                f"{row.source:12} {row.attribute:17} {row.accuracy:6.3f}  {row.low:.3f}-{row.high:.3f}   {row.baseline:8.3f} {row.kappa:6.3f}  "
-                f"{row.kappa_low:.3f}-{row.kappa_high:.3f}    {'yes' if row.used else 'no'}"
+                f"{row.source:12} {row.attribute:17} {right:6.3f}  {low:.3f}-{high:.3f}   {constant:8.3f} {kappa:6.3f}  "
+                f"{kappa_low:.3f}-{kappa_high:.3f}    {'yes' if row.used else 'no'}"
             )
     return 0 if seconds <= GOAL_S else 1
 

@@ -45,11 +45,10 @@ def measured(
 
 
 def knowing(body: dict[str, Any], number: int) -> Reply:
-    """The labels of the pair that is asked about, found by its last user turn."""
+    """The labels of the pair that is asked about: the one most of whose text stands in the question."""
     asked = body["messages"][-1]["content"]
-    # The reply that is looked for names the pair best: prompts may occur in one another.
-    whole = [item for item in ITEMS if item.attributes.guideline and item.chosen.split("\n")[0][:60] in asked]
-    item = max(whole, key=lambda item: len(item.chosen.split("\n")[0][:60]))
+    whole = [item for item in ITEMS if item.attributes.guideline]
+    item = max(whole, key=lambda item: sum(len(text) for text in (item.chosen, item.rejected) if text in asked))
     return Reply(text=item.attributes.model_dump_json())
 
 
