@@ -1,4 +1,4 @@
-"""The offline default for the closed attributes: nearest definition by embedding, and word rules."""
+"""The offline default for the closed attributes: nearest leaf by the mean of its texts' embeddings, and word rules."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MADE_BY = "classifier"
 HEAD_CHARACTERS = 360
 TAIL_CHARACTERS = 160
 """An instruction stands at the start or the end of a prompt; the middle is usually the material it is about."""
-TEMPERATURE = 0.1
-"""Cosines over this give the softmax over tasks."""
+TEMPERATURE = 0.04
+"""Cosines over this give the softmax over tasks; of the values tried the likeliest, and calibrated, on one-line requests that are not the hand-labelled pairs."""
 CUE_BONUS = 0.25
 """What a cue's words add to a leaf's cosine."""
 
@@ -38,7 +38,11 @@ class Closed:
 
 
 class Classifier:
-    """Compares prompts with every leaf's definition and phrasings; the taxonomy is embedded once."""
+    """Compares prompts with every leaf: the mean of its definition's and phrasings' vectors. The taxonomy is embedded once.
+
+    The mean, not the nearest phrasing: a single phrasing wins by its subject, the mean of several leaves the task (nearest class
+    mean; design/LOG.md has the figures).
+    """
 
     def __init__(self, taxonomy: Taxonomy, embedder: Embedder) -> None:
         """Keep both; nothing is embedded before the first prompt."""
@@ -111,20 +115,26 @@ class Classifier:
         return [[self.taxonomy.leaf[at].id for at in row] for row in best]
 
     def task_probabilities(self, turns: Sequence[str], vectors: Matrix) -> Matrix:
-        """Return the softmax over leaves, shape [N, leaves], of nearest phrasing + cue + bias.
+        """Return the softmax over leaves, shape [N, leaves], of the cosine with the leaf's mean + cue + bias.
 
         Args:
             turns: N prompts, for the cues.
             vectors: their `instruction` texts' unit vectors, shape [N, D].
         """
         if self._prototypes is None:
-            self._prototypes = self.embedder.embed(self._texts).vectors
-        nearest = np.maximum.reduceat(vectors @ self._prototypes.T, self._starts, axis=1) + self._bias
-        nearest += CUE_BONUS * self._cue_matches(turns)
-        scaled = (nearest - nearest.max(axis=1, keepdims=True)) / TEMPERATURE
+            self._prototypes = self._leaf_means()
+        cosines = vectors @ self._prototypes.T + self._bias
+        cosines += CUE_BONUS * self._cue_matches(turns)
+        scaled = (cosines - cosines.max(axis=1, keepdims=True)) / TEMPERATURE
         weights = np.exp(scaled)
         shares: Matrix = weights / weights.sum(axis=1, keepdims=True)
         return shares
+
+    def _leaf_means(self) -> Matrix:
+        """Return the mean vector of each leaf's texts, of length 1, shape [leaves, D]."""
+        sums = np.add.reduceat(self.embedder.embed(self._texts).vectors, self._starts, axis=0)
+        means: Matrix = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        return means
 
     def _cue_matches(self, turns: Sequence[str]) -> Matrix:
         found = np.zeros((len(turns), len(self._cues)), dtype=np.float32)

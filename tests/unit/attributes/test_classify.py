@@ -73,24 +73,25 @@ def small_taxonomy() -> Taxonomy:
     return Taxonomy.model_validate({"schema_version": 1, "group": [{"id": "g", "en": "G", "zh": "组"}], "leaf": named})
 
 
-def test_task_is_the_softmax_of_the_nearest_text_plus_cue_and_bias() -> None:
+def test_task_is_the_softmax_of_the_cosine_with_the_leafs_mean_plus_cue_and_bias() -> None:
+    # The two texts of the first leaf are each less like the prompt (0.6) than the second leaf's (0.8); their mean is (0.6, 0), of length 1: (1, 0).
     texts = {
-        "g/one: Words.": [0.0, 0.2],
-        "first phrasing": [0.6, 0.0],
-        "g/two: Words.": [0.5, 0.0],
+        "g/one: Words.": [0.6, 0.8],
+        "first phrasing": [0.6, -0.8],
+        "g/two: Words.": [0.8, 0.6],
         "g/three: Words.": [1.0, 0.0],
     }
     prompts = {"plain": [1.0, 0.0], "a cue here": [1.0, 0.0]}
     classifier = Classifier(small_taxonomy(), HandEmbedder({**texts, **prompts}))  # type: ignore[arg-type]
     plain, cued = classifier.classify([ask("plain"), ask("a cue here")])
-    # Cosines 0.6, 0.5, 1.0 - 1.0 = 0, over the temperature 0.1: e^6, e^5, e^0.
-    weights = np.exp([6.0, 5.0, 0.0])
+    # Cosines 1.0, 0.8, 1.0 - 1.0 = 0, over the temperature 0.04: e^25, e^20, e^0.
+    weights = np.exp([25.0, 20.0, 0.0])
     assert plain.task == "g/one"
     assert plain.confidence["task"] == pytest.approx(weights[0] / weights.sum(), abs=1e-4)
     # Factual: leaves one and three together.
     assert plain.objectivity == "factual"
     assert plain.confidence["objectivity"] == pytest.approx((weights[0] + weights[2]) / weights.sum(), abs=1e-4)
-    # The cue adds 0.25: 0.6, 0.75, 0.
+    # The cue adds 0.25: 1.0, 1.05, 0.
     assert cued.task == "g/two"
     assert (cued.objectivity, cued.controversiality) == ("opinion", "high")
     assert classifier.likely_tasks([ask("a cue here")], 2) == [["g/two", "g/one"]]
@@ -148,6 +149,15 @@ def test_on_prompts_labelled_by_hand(tmp_path: Path) -> None:
     assert sum(groups) >= 0.8 * len(groups)
     for item in found:
         assert all(0.0 < value <= 1.0 for value in item.confidence.values())
+
+
+def test_a_task_is_not_mistaken_for_its_subject(tmp_path: Path) -> None:
+    # One request for each leaf, written apart from the hand-labelled pairs. With the nearest single phrasing in place of the
+    # mean, 43 of 78 were right: a phrasing on the same subject beat the right task.
+    lines = Path(__file__).with_name("one_line_requests.tsv").read_text(encoding="utf-8").splitlines()
+    wanted, prompts = zip(*(line.split("\t") for line in lines), strict=True)
+    found = Classifier(load_taxonomy(), Embedder(cache=tmp_path / "v.sqlite")).classify([ask(prompt) for prompt in prompts])
+    assert sum(item.task == task for item, task in zip(found, wanted, strict=True)) >= 0.6 * len(lines)
 
 
 def test_nothing_to_classify() -> None:
