@@ -91,6 +91,21 @@ def test_the_report_opens_with_what_the_judges_are_worth(workspace: Workspace, r
             assert (row["label"], row["label_origin"]) == original[row["pair_id"]]
 
 
+def test_unproven_attributes_make_no_quota_and_the_report_says_so(workspace: Workspace, report: dict[str, Any]) -> None:
+    rows = workspace.table("attribute_quality").rows()
+    assert [row["attribute"] for row in rows if row["source"] == "classifier"] == ["task", "objectivity", "controversiality"]
+    assert [row["num_pairs"] for row in report["attribute_quality"] if row["source"] == "classifier"] == [200, 200, 200]
+    left_out = {row["attribute"] for row in rows if not row["used"]}
+    said = " ".join(paragraph["text"] for paragraph in report["words"])
+    for name in ("task", "objectivity", "controversiality"):
+        assert (f"Attribute {name} by classifier was left out of quotas" in said) == (name in left_out)
+    # The cells that the seed counted are those of the attributes that are left.
+    kept = [name for name in ("task", "objectivity", "controversiality") if name not in left_out]
+    cells = {tuple(row[name] for name in kept) for row in workspace.table("seed").rows()}
+    facts = json.loads((workspace.runs()[-1] / "facts" / "seed.json").read_text(encoding="utf-8"))
+    assert facts["cells"] == len(cells)
+
+
 def test_accuracies_of_the_report_are_those_of_the_table(workspace: Workspace, report: dict[str, Any]) -> None:
     rows = [row for row in workspace.table("evaluation").rows() if row["model"] == "curated"]
     for found in report["final"]["sets"]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from goldsmith.attributes.measure import measure_sources
 from goldsmith.attributes.run import label_attributes
 from goldsmith.attributes.taxonomy import load_taxonomy
 from goldsmith.config import GoldsmithConfig
@@ -35,6 +36,7 @@ def attributes_file(
     cache: Path | None = None,
     announce: Callable[[Foreseen], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    measure_llm: int = 0,
 ) -> dict[str, Any]:
     """Write the attributes of every pair of a file to `out`: one line for each row, an `Attributes` record or a failure.
 
@@ -48,10 +50,12 @@ def attributes_file(
         cache: SQLite file of answers; none: `<out>.llm.sqlite`.
         announce: told what the LLM's part will cost at most, about, before anything is sent; returns whether to go on.
         progress: called with (done, total), first of the embedding, then of the LLM's calls.
+        measure_llm: hand-labelled pairs on which the LLM is measured too, one further call each that the estimate does not hold.
 
     Returns:
         {rows, labelled, failed, facts, usage, estimate, out}; rows = labelled + failed. A pair whose LLM reply was not valid
-        keeps the classifier's fields, and is counted in facts.llm.counts.failed. Only {rows, estimate} when `announce` said no.
+        keeps the classifier's fields, and is counted in facts.llm.counts.failed; facts.quality is each source against the
+        hand-labelled pairs. Only {rows, estimate} when `announce` said no.
 
     Raises:
         UserError: the file cannot be read, or the embedder is not installed.
@@ -84,6 +88,8 @@ def attributes_file(
             )
         except _OnlyEstimate:
             return {"rows": len(rows), "estimate": told}
+        asked = settings.attributes.model_copy(update={"measure_llm": measure_llm})
+        facts["quality"] = [asdict(row) for row in measure_sources(asked, llm, embedder, taxonomy, settings.seed, progress)]
         usage = [asdict(item) for item in llm.usage()] if llm else []
     lines = _lines(rows, found)
     atomic.write_text(out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))

@@ -116,6 +116,18 @@ def measure_degrees(
     )  # fmt: skip
 
 
+def quality_line(row: Quality) -> str:
+    """Return one line for people: what was measured, and whether it is clearly better than chance."""
+    start = f"{row.attribute} by {row.source}"
+    if row.accuracy is None or row.low is None or row.high is None or row.baseline is None or row.kappa is None:
+        return f"{start}: {row.reason}"
+    verdict = "clearly better than chance" if row.used else "not clearly better than chance"
+    return (
+        f"{start}: agrees with {100 * row.accuracy:.1f} % of {row.num_pairs} hand-labelled pairs ({100 * row.low:.1f} to {100 * row.high:.1f} %; "
+        f"a constant answer {100 * row.baseline:.1f} %), kappa {row.kappa:.2f}: {verdict}"
+    )
+
+
 def shared(one: Sequence[str], other: Sequence[str]) -> float:
     """Return how far two lists of qualities agree: what both name over what either names, whatever the case; 1 for two empty ones."""
     left, right = {name.casefold() for name in one}, {name.casefold() for name in other}

@@ -35,6 +35,7 @@ def label_attributes(
     progress: Callable[[int, int], None] | None = None,
     *,
     announce: Callable[[Foreseen], None] | None = None,
+    by_task: bool = True,
 ) -> tuple[list[Attributes], dict[str, Any]]:
     """Return one `Attributes` per pair, in order, and the stage's facts.
 
@@ -47,6 +48,7 @@ def label_attributes(
         seed: of the choice of pairs for the LLM.
         progress: called with (done, total), first of the embedding, then of the LLM's calls.
         announce: told what the LLM's part will cost at most, about, before anything is sent; repairs come on top.
+        by_task: the pairs for the LLM are drawn evenly over tasks; False where the classifier's tasks are not to be relied on.
     """
     classifier = Classifier(taxonomy, embedder)
     closed = classifier.classify([pair.context for pair in pairs], progress)
@@ -57,7 +59,7 @@ def label_attributes(
         "tasks_present": len({item.task for item in attributes}),
         "unsure_task": sum(item.confidence["task"] < UNSURE_BELOW for item in attributes),
     }
-    rows = stratified(attributes, config.llm_pairs, seed)
+    rows = stratified(attributes, config.llm_pairs, seed, by_task=by_task)
     if rows and llm is not None:
         facts["llm"] = _label_by_llm(rows, pairs, attributes, config, llm, classifier, progress, announce)
         facts["replies"] = facts["llm"].pop("replies")
@@ -66,13 +68,13 @@ def label_attributes(
     return attributes, facts
 
 
-def stratified(attributes: Sequence[Attributes], count: int, seed: int) -> list[int]:
-    """Return at most `count` rows, every task in turn and by hash within it, in ascending order."""
-    by_task: dict[str, list[int]] = defaultdict(list)
+def stratified(attributes: Sequence[Attributes], count: int, seed: int, *, by_task: bool = True) -> list[int]:
+    """Return at most `count` rows, every task in turn (unless not `by_task`) and by hash within it, in ascending order."""
+    groups: dict[str, list[int]] = defaultdict(list)
     draws = {item.pair_id: unit_interval(f"attributes:{item.pair_id}", seed) for item in attributes} if count else {}
     for row in sorted(range(len(attributes)), key=lambda row: (draws.get(attributes[row].pair_id, 0.0), attributes[row].pair_id)):
-        by_task[attributes[row].task].append(row)
-    turns = sorted((turn, task, row) for task, rows in by_task.items() for turn, row in enumerate(rows))
+        groups[attributes[row].task if by_task else ""].append(row)
+    turns = sorted((turn, task, row) for task, rows in groups.items() for turn, row in enumerate(rows))
     return sorted(row for _, _, row in turns[:count])
 
 

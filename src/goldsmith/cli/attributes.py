@@ -22,10 +22,17 @@ PARTIAL = 3
     help="Pairs for which a model writes desired attributes and guideline; 0, the default: none.",
 )
 @click.option("--llm-closed-fields", is_flag=True, help="The model also decides task, objectivity and controversiality there.")
+@click.option(
+    "--measure-llm",
+    type=click.IntRange(0, 200),
+    default=0,
+    show_default=True,
+    help="Hand-labelled pairs on which the model is measured too: one further call each, beyond the estimate.",
+)
 @llm_options
 @json_option
 def command(
-    file: Path, out: Path, llm_pairs: int | None, llm_closed_fields: bool, config_file: Path | None, base_url: str | None,
+    file: Path, out: Path, llm_pairs: int | None, llm_closed_fields: bool, measure_llm: int, config_file: Path | None, base_url: str | None,
     model: str | None, api_key_env: str | None, overrides: tuple[str, ...], max_calls: int | None, max_tokens: int | None,
     max_cost: float | None, cache: Path | None, only_estimate: bool, as_json: bool,
 ) -> int:  # fmt: skip
@@ -41,7 +48,7 @@ def command(
     progress = ConsoleProgress()
     result = attributes_file(
         file, out, config, cache=cache, announce=announcer(only_estimate),
-        progress=lambda done, total: progress.update(done, total, "texts or calls"),
+        progress=lambda done, total: progress.update(done, total, "texts or calls"), measure_llm=measure_llm,
     )  # fmt: skip
     progress.done()
     if "labelled" not in result:
@@ -53,6 +60,8 @@ def command(
 
 
 def _told(result: dict[str, Any], invalid: dict[str, int]) -> str:
+    from goldsmith.attributes.quality import Quality, quality_line
+
     facts = result["facts"]
     lines = [f"{result['out']}: {result['labelled']:,} of {result['rows']:,} rows, {facts['tasks_present']} kinds of task"]
     if result["failed"]:
@@ -65,4 +74,5 @@ def _told(result: dict[str, Any], invalid: dict[str, int]) -> str:
         lines.append(
             f"{facts['llm']['model']} wrote {counts['kept']:,} of {counts['total']:,}" + (f"; failed: {failed}" if failed else "")
         )
+    lines += [quality_line(Quality(**row)) for row in facts["quality"]]
     return "\n".join(lines)

@@ -44,6 +44,7 @@ def label_all(context: Context, fingerprint: str) -> dict[str, Any]:
         context.taxonomy,
         context.seed,
         lambda done, total: progress(done, total, "pairs"),
+        by_task=any(row.used for row in quality if (row.source, row.attribute) == ("classifier", "task")),
     )
     facts["quality"] = [asdict(row) for row in quality]
     with context.workspace.writer("attributes", step="attributes", fingerprint=fingerprint) as out:

@@ -116,3 +116,18 @@ def test_injection_template_tokens_and_a_reply_of_100_000_tokens(tmp_path: Path,
     assert (replies["shortened"], replies["control_tokens"], replies["addressed"]) == (1, 1, 1)
     assert all("<|im_end|>" not in json.dumps(body) and len(json.dumps(body)) < 40_000 for body in calls)
     assert any("{{pair}}" in json.dumps(body) for body in calls)
+
+
+def test_the_sources_are_measured_and_the_model_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, result, _, calls = label(tmp_path, lambda body, number: Reply(text=GOOD), "--llm-pairs", "2", capsys=capsys)
+    rows = {(row["source"], row["attribute"]): row for row in result["facts"]["quality"]}
+    assert len(calls) == 2
+    assert rows["classifier", "task"]["num_pairs"] == 200
+    assert rows["llm:m", "guideline"]["accuracy"] is None
+    more = ["--llm-pairs", "2", "--measure-llm", "25"]
+    _, result, _, calls = label(tmp_path, lambda body, number: Reply(text=GOOD), *more, capsys=capsys)
+    rows = {(row["source"], row["attribute"]): row for row in result["facts"]["quality"]}
+    assert len(calls) == 2 + 25
+    assert rows["llm:m", "guideline"]["num_pairs"] == 25
+    # The same guideline for everybody is worth nothing.
+    assert not rows["llm:m", "guideline"]["used"]

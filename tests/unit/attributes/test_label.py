@@ -229,4 +229,6 @@ def test_the_choice_is_stratified_and_independent_of_order() -> None:
     assert {many[row].pair_id for row in chosen} == {backwards[row].pair_id for row in stratified(backwards, 8, seed=1)}
     assert chosen != stratified(many, 8, seed=2)
     assert stratified(many, 0, seed=1) == []
+    # Where tasks are not to be relied on, the rare one has no better chance than its share: all three in 8 of 93 would be odd.
+    assert sum(many[row].task == "math/proof" for row in stratified(many, 8, seed=1, by_task=False)) < 3
     assert len(stratified(many, 500, seed=1)) == 93
