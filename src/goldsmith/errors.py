@@ -8,9 +8,13 @@ from __future__ import annotations
 
 
 class GoldsmithError(Exception):
-    """Base of everything Goldsmith raises on purpose; `exit_code` is the command's (contracts: Running)."""
+    """Base of everything Goldsmith raises on purpose; `exit_code` is the command's (contracts: Running).
+
+    `is_echo` is set where another process of the same run shows the message.
+    """
 
     exit_code = 1
+    is_echo = False
 
 
 class UserError(GoldsmithError):

@@ -13,7 +13,7 @@ LEVELS = [
     {"pool", "reward", "retrieve", "gold"},
     {"attributes", "judge", "train", "evaluate"},
     {"curate"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")

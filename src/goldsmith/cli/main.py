@@ -109,6 +109,8 @@ def _failed(error: BaseException, as_json: bool) -> int:
         name, exit_code = "Interrupted", INTERRUPTED
         message = "interrupted; what was finished is kept, and the same command goes on from there"
         print(message, file=sys.stderr)
+    elif isinstance(error, GoldsmithError) and error.is_echo:
+        return error.exit_code
     elif isinstance(error, WaitingForHumans):
         kind, exit_code = "waiting", error.exit_code
         print(f"waiting: {message}", file=sys.stderr)

@@ -90,12 +90,15 @@ def command(
 def _train(
     pairs: Path, base: str, out: Path, config: GoldsmithConfig, validation: Path | None, resume: Resume, as_json: bool
 ) -> None:
-    from goldsmith.progress import ConsoleProgress
+    from goldsmith.progress import ConsoleProgress, Progress
     from goldsmith.train import train_file
+    from goldsmith.train.processes import is_first_process
 
-    with ConsoleProgress() as progress:
+    with ConsoleProgress() if is_first_process() else Progress() as progress:
         progress.stage(1, 1, f"Training: {config.train.method}")
         result = train_file(pairs, base, out, config, validation=validation, resume=resume, progress=progress.update)
+    if not is_first_process():
+        return
     emit(
         {"model": str(result.path), "metrics": result.metrics},
         f"{result.path}: trained on {result.metrics['num_pairs']:,} pairs and {result.metrics['num_lists']:,} lists"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from goldsmith.config.reward import RewardConfig
+from goldsmith.errors import UserError
 from goldsmith.reward.checkpoint import (
+    Dtype,
     checkpoint_digest,
     choose_device,
     choose_dtype,
@@ -23,18 +26,20 @@ from goldsmith.reward.sharing import check_positions, say_once, why_not_packed
 from goldsmith.reward.trunk import supports_packing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A decoder without head in evaluation mode.
+    """A decoder without head in evaluation mode; its weights are read when they are first used.
 
     Attributes:
-        trunk: the transformers model (`LlamaModel` and its like).
+        config: the model's own.
+        dtype: of the weights.
         renderer: of its tokenizer.
         folder: where the checkpoint is.
         digest: its content digest.
     """
 
-    trunk: Any
+    config: Any
+    dtype: Dtype
     renderer: Renderer
     folder: Path
     digest: str
@@ -42,30 +47,55 @@ class Backbone:
     @property
     def packs(self) -> bool:
         """Packed rows and shared prefixes are known to be exact on this model."""
-        return supports_packing(self.trunk.config)
+        return supports_packing(self.config)
+
+    @cached_property
+    def trunk(self) -> Any:
+        """The transformers model (`LlamaModel` and its like).
+
+        Raises:
+            UserError: weights are missing, broken or of another shape.
+        """
+        from transformers import AutoModel
+
+        device = choose_device()
+        trunk = load_weights(AutoModel, self.folder, choose_dtype(self.dtype, device), trust_remote_code=False)
+        return trunk.to(device).eval()
+
+    def release(self) -> None:
+        """Let go of the weights; they are read again when they are used again."""
+        self.__dict__.pop("trunk", None)
 
 
 def load_backbone(config: RewardConfig) -> Backbone:
     """Return the base model of a configuration.
 
     Raises:
-        UserError: it is missing, broken, quantised or needs code of its own, has no chat template or usable pad token, or `max_length`
-            is above its maximum.
+        UserError: it is missing, quantised, of a kind that is not known or needs code of its own, has no chat template or usable pad
+            token, or `max_length` is above its maximum.
     """
-    from transformers import AutoModel
+    from transformers import AutoConfig
 
     folder = locate(config.base)
     description = read_config(folder)
     refuse_quantised(folder, description)
     refuse_remote_code(folder, description)
-    device = choose_device()
-    trunk = load_weights(AutoModel, folder, choose_dtype(config.dtype, device), trust_remote_code=False)
-    renderer = make_renderer(folder, trunk.config, config)
-    check_positions(trunk.config, renderer.max_length, config.base)
-    reason = why_not_packed(trunk.config)
+    try:
+        model_config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: config.json cannot be read ({error}); fetch the model again") from None
+    renderer = make_renderer(folder, model_config, config)
+    check_positions(model_config, renderer.max_length, config.base)
+    reason = why_not_packed(model_config)
     if reason is not None:
         say_once(reason)
-    return Backbone(trunk=trunk.to(device).eval(), renderer=renderer, folder=folder, digest=checkpoint_digest(folder))
+    return Backbone(
+        config=model_config,
+        dtype=config.dtype,
+        renderer=renderer,
+        folder=folder,
+        digest=checkpoint_digest(folder),
+    )
 
 
 def make_renderer(folder: Path, model_config: Any, config: RewardConfig) -> Renderer:

@@ -69,7 +69,7 @@ class FeatureStore:
     @property
     def hidden(self) -> int:
         """D, the width of a hidden state."""
-        return int(self.backbone.trunk.config.get_text_config().hidden_size)
+        return int(self.backbone.config.get_text_config().hidden_size)
 
     @cached_property
     def digest(self) -> str:

@@ -20,16 +20,20 @@ class StopOnBadGradient(TrainerCallback):  # type: ignore[misc]
         self.trainer = trainer
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Check the gradients of everything that is trained."""
+        """Check the gradients of everything that is trained; a process may hold a part of them only."""
+        self.trainer.sharding.processes.agree(self._trouble(state.global_step))
+
+    def _trouble(self, step: int) -> UserError | None:
         trainer = self.trainer
         for name, value in trainer.model.named_parameters():
-            if value.grad is not None and not torch.isfinite(value.grad).all():
-                units = [trainer.units[number] for number in trainer.train_dataset[state.global_step]]
+            if value.grad is not None and not torch.isfinite(own_part(value.grad)).all():
+                units = [trainer.units[number] for number in trainer.train_dataset[step]]
                 names = ", ".join([pair for unit in units for pair in unit.pair_ids][:8])
-                raise UserError(
-                    f"the gradient of {name} is not finite at step {state.global_step + 1} (pairs {names}, ...); nothing was updated. "
+                return UserError(
+                    f"the gradient of {name} is not finite at step {step + 1} (pairs {names}, ...); nothing was updated. "
                     "Lower train.learning_rate, or take these pairs out; the last checkpoint is kept"
                 )
+        return None
 
 
 class ShowProgress(TrainerCallback):  # type: ignore[misc]
@@ -42,3 +46,9 @@ class ShowProgress(TrainerCallback):  # type: ignore[misc]
         """Report steps done, steps in all, and the loss."""
         loss = next(row["loss"] for row in reversed(self.trainer.rows) if "loss" in row)
         self.progress(state.global_step, state.max_steps, "steps", f"loss {loss:.4f}")
+
+
+def own_part(tensor: torch.Tensor) -> torch.Tensor:
+    """Return what this process holds of a tensor that may be split among processes."""
+    local: torch.Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return local

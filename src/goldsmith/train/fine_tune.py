@@ -13,6 +13,8 @@ from goldsmith.train.checkpoints import choose_checkpoint
 from goldsmith.train.export import new_classifier
 from goldsmith.train.job import Trained
 from goldsmith.train.precision import is_mixed
+from goldsmith.train.sharding import make_sharding
+from goldsmith.train.shares import share
 from goldsmith.train.trackers import tensorboard_callback, tracker_arguments
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from goldsmith.train.frozen import FrozenStates
     from goldsmith.train.job import Job
     from goldsmith.train.model import PairModel
+    from goldsmith.train.sharding import Sharding
     from goldsmith.train.trainer import PairTrainer
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -32,6 +35,8 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 def fine_tune(job: Job) -> Trained:
     """Return the trained classifier, adapters merged, its loss series, and metrics {steps, loss, train_accuracy, ...}.
+
+    Under several processes the classifier is whole on the first one alone.
 
     Raises:
         UserError: nothing differs between the replies, the loss is not finite, or the checkpoint is corrupt.
@@ -52,18 +57,51 @@ def _fine_tune(job: Job) -> Trained:
     units, identical, cut = _units(job)
     steps = _plan(units, job)
     device = choose_device()
-    classifier = new_classifier(job.features.backbone.folder, job.features.renderer.pad_id, job.head.weight).to(device)
-    adapted, frozen_layers = _prepare(classifier, job.config)
+    sharding = make_sharding(job.config.sharding, job.processes)
+    classifier, adapted, frozen_layers = _classifier(job)
     mixed = is_mixed(job.config.precision, job.features.config.dtype, device)
-    model = PairModel(classifier, frozen_layers, mixed=mixed, recompute=job.config.gradient_checkpointing)
-    trainer = _trainer(job, model, units, steps)
-    _run(trainer, choose_checkpoint(job.work, job.resume))
+    # Sharded weights are computed with in bfloat16 by what gathers them, which needs no copy of the whole.
+    copied = mixed and sharding.keeps_whole
+    model = PairModel(classifier, frozen_layers, mixed=copied, recompute=job.config.gradient_checkpointing)
+    sharding.place(model, device, mixed=mixed)
+    trainer = _trainer(job, model, units, steps, sharding)
+    _run(trainer, job.processes.first_does(lambda: choose_checkpoint(job.work, job.resume)))
     if trainer.validate is not None:
         trainer.validate.restore_best()
-    model.release()
-    merged = adapted.merge_and_unload() if adapted is not classifier else classifier
-    facts = {"precision": "bf16-master32" if mixed else "float32", "truncated_replies": cut}
-    return Trained(classifier=merged, metrics=_metrics(trainer, job) | facts, rows=trainer.rows, identical=identical)
+    facts = {"precision": "bf16-master32" if mixed else "float32", "truncated_replies": cut, "processes": job.processes.size}
+    return Trained(
+        classifier=_merged(job, trainer, adapted), metrics=_metrics(trainer, job) | facts, rows=trainer.rows, identical=identical
+    )
+
+
+def _classifier(job: Job) -> tuple[Any, Any, int]:
+    """Return the classifier on the CPU, the same with adapters, and how many layers at the bottom are not trained."""
+    classifier = new_classifier(job.features.backbone.folder, job.features.renderer.pad_id, job.head.weight)
+    return classifier, *_prepare(classifier, job.config)
+
+
+def _merged(job: Job, trainer: PairTrainer, adapted: Any) -> Any:
+    """Return the trained classifier as an ordinary one; on other processes than the first, of no use."""
+    if trainer.sharding.keeps_whole:
+        trainer.model.release()
+    else:
+        adapted = _gathered(job, trainer)
+    return adapted.merge_and_unload() if hasattr(adapted, "merge_and_unload") else adapted
+
+
+def _gathered(job: Job, trainer: PairTrainer) -> Any:
+    """Return a new model that takes over the trained weights, each gathered from all processes."""
+    import torch
+
+    weights = trainer.trained()
+    if not job.processes.is_first:
+        return None
+    classifier, adapted, _ = _classifier(job)
+    parameters = dict(classifier.named_parameters())
+    with torch.no_grad():
+        for name, value in weights.items():
+            parameters[name.removeprefix("classifier.")].copy_(value)
+    return adapted.to(choose_device())
 
 
 def _units(job: Job) -> tuple[list[Unit], list[str], int]:
@@ -90,7 +128,7 @@ def _plan(units: Sequence[Unit], job: Job) -> list[list[int]]:
     return [step for epoch in range(job.config.epochs) for step in plan_epoch(sizes, job.config.batch_size, epoch, job.seed)]
 
 
-def _trainer(job: Job, model: PairModel, units: Sequence[Unit], steps: Sequence[list[int]]) -> PairTrainer:
+def _trainer(job: Job, model: PairModel, units: Sequence[Unit], steps: Sequence[list[int]], sharding: Sharding) -> PairTrainer:
     from goldsmith.train.callbacks import ShowProgress, StopOnBadGradient
     from goldsmith.train.trainer import PairTrainer
 
@@ -101,12 +139,13 @@ def _trainer(job: Job, model: PairModel, units: Sequence[Unit], steps: Sequence[
         pad_id=job.features.renderer.pad_id,
         token_budget=job.features.config.token_budget,
         center=job.config.center_rewards,
-        frozen=_frozen(model, units, job),
+        frozen=_frozen(model, units, steps, sharding, job),
         keep_checkpoints=job.config.keep_checkpoints,
+        sharding=sharding,
         args=_arguments(job, len(steps)),
     )
     trainer.add_callback(StopOnBadGradient(trainer))
-    if "tensorboard" in job.config.track:
+    if "tensorboard" in job.config.track and job.processes.is_first:
         trainer.add_callback(tensorboard_callback(job.out.with_name(f"{job.out.name}.tensorboard")))
     _add_validation(trainer, job, len(steps))
     if job.progress:
@@ -147,10 +186,17 @@ def _metrics(trainer: PairTrainer, job: Job) -> dict[str, Any]:
     return found
 
 
-def _frozen(model: PairModel, units: Sequence[Unit], job: Job) -> FrozenStates | None:
+def _frozen(
+    model: PairModel, units: Sequence[Unit], steps: Sequence[list[int]], sharding: Sharding, job: Job
+) -> FrozenStates | None:
     from goldsmith.train.frozen import FrozenStates, fits_in_memory
 
-    if model.lower is None or not fits_in_memory(units, model.classifier.config.hidden_size):
+    # Weights that are gathered step by step are there within a step only.
+    if model.lower is None or not sharding.keeps_whole:
+        return None
+    rank, size = job.processes.rank, job.processes.size
+    wanted = sorted({step[place] for step in steps for place in share([units[number] for number in step], size)[rank]})
+    if not fits_in_memory([units[number] for number in wanted], model.classifier.config.hidden_size):
         return None
     return FrozenStates(
         model.lower,
@@ -159,6 +205,7 @@ def _frozen(model: PairModel, units: Sequence[Unit], job: Job) -> FrozenStates |
         packed=model.packs,
         token_budget=job.features.config.token_budget,
         device=model.classifier.device,
+        wanted=wanted,
     )
 
 
@@ -219,5 +266,6 @@ def _arguments(job: Job, num_steps: int) -> Any:
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        **tracker_arguments(config.track, job.out.name),
+        # All log at the same steps, as losses are gathered there; one tells the trackers.
+        **tracker_arguments(config.track, job.out.name) | ({} if job.processes.is_first else {"report_to": []}),
     )

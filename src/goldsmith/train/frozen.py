@@ -20,7 +20,7 @@ MAX_BYTES = 2 << 30
 
 
 class FrozenStates:
-    """Hidden states below the first trained layer: of each unit [N, D], its prefix and then its suffixes, without padding."""
+    """Hidden states below the first trained layer: of a unit [N, D], its prefix and then its suffixes, without padding."""
 
     def __init__(
         self,
@@ -31,9 +31,10 @@ class FrozenStates:
         packed: bool,
         token_budget: int,
         device: Any,
+        wanted: Sequence[int] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Run the lower layers on every unit.
+        """Run the lower layers on units.
 
         Args:
             lower: the lower part of a split trunk.
@@ -42,17 +43,21 @@ class FrozenStates:
             packed: the trunk supports packing.
             token_budget: tokens of a forward pass.
             device: where the model is.
+            wanted: numbers of the units that this process trains on; none: all.
             progress: called with (units done, units in all).
         """
-        self._states: list[Tensor] = []
-        for numbers in split_by_tokens(units, token_budget):
+        self._states: dict[int, Tensor] = {}
+        wanted = range(len(units)) if wanted is None else wanted
+        for places in split_by_tokens([units[number] for number in wanted], token_budget):
+            numbers = [wanted[place] for place in places]
             groups = [units[number].group for number in numbers]
             batch = collate(groups, pad_id, packed=packed, device=device)
             with torch.no_grad():
                 states_ND = batch.gather(run_trunk(lower, batch).last_hidden_state)
-            self._states += [part.clone() for part in states_ND.split_with_sizes([group.tokens for group in groups])]
+            parts = states_ND.split_with_sizes([group.tokens for group in groups])
+            self._states |= {number: part.clone() for number, part in zip(numbers, parts, strict=True)}
             if progress:
-                progress(len(self._states), len(units))
+                progress(len(self._states), len(wanted))
 
     def inputs(self, batch: Batch, numbers: Sequence[int]) -> Tensor:
         """Return the states of a batch, [B, L, D], to begin the upper layers with.

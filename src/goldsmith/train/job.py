@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from goldsmith.reward.head import Head
 from goldsmith.store.atomic import write_json
 from goldsmith.train.checkpoints import Resume
 from goldsmith.train.material import Material
+from goldsmith.train.processes import Processes, num_processes
 
 if TYPE_CHECKING:
     from goldsmith.reward.ensemble import HeadEnsemble
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str, str], None]
 """Called with (steps done, steps in all, what they are, the last loss in words)."""
 
-FREE = ("checkpoint_steps", "keep_checkpoints", "track")
-"""Settings that do not decide the result, so an unfinished training may go on under others."""
+FREE = ("checkpoint_steps", "keep_checkpoints", "track", "sharding")
+"""Settings that do not decide the result (of `sharding`: but for rounding), so an unfinished training may go on under others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class Job:
         out: the model's folder to be.
         resume: which checkpoint to go on from.
         progress: told of every step.
+        processes: this one among those that train together.
     """
 
     material: Material
@@ -56,6 +57,7 @@ class Job:
     out: Path
     resume: Resume = "last"
     progress: Progress | None = None
+    processes: Processes = field(default_factory=Processes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,9 @@ def check_settings(config: TrainConfig, num_lists: int, num_validation: int) -> 
         raise UserError(
             "train.early_stopping_patience and train.eval_steps need validation pairs that are no ties; give them with --validation FILE"
         )
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = num_processes()
+    if config.method == "head" and processes > 1:
+        raise UserError(f"train.method = head has nothing to share among {processes} processes; start it without torchrun")
     if config.sharding != "none" and processes < 2:
         raise UserError(
             f"train.sharding = {config.sharding} needs several processes; start them with torchrun --nproc-per-node=N, or set it to none"

@@ -77,6 +77,13 @@ class PairModel(nn.Module):
         return states
 
     def forward(self, batch: Batch, inputs_BLD: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the rewards of a batch, float32 [R], in the order of `batch.rows`."""
+        """Return the rewards of a batch, float32 [R], in the order of `batch.rows`.
+
+        Args:
+            batch: what to compute.
+            inputs_BLD: what the frozen layers make of it, where that is known.
+        """
+        if inputs_BLD is None:
+            inputs_BLD = self.frozen_states(batch)
         states_BLD = run_trunk(self.upper, batch, inputs_BLD).last_hidden_state
         return head_scores(last_token(states_BLD, batch), self.classifier.score.weight)

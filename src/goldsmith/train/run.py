@@ -23,6 +23,7 @@ from goldsmith.train.checkpoints import Resume
 from goldsmith.train.fit import ensemble, fit, head_rows
 from goldsmith.train.job import Job, Progress, Trained, check_settings, open_work, run_facts
 from goldsmith.train.material import Material, gather, p_first_of
+from goldsmith.train.processes import Processes, joined
 from goldsmith.train.trackers import check_trackers
 from goldsmith.types import Pair
 
@@ -61,7 +62,8 @@ def train_reward_model(
 ) -> TrainResult:
     """Train a reward model on pairs and write it to `out`, with the loss series as `metrics.jsonl` beside the weights.
 
-    A call that was killed continues from its last checkpoint when it is made again; a finished one returns at once.
+    A call that was killed continues from its last checkpoint when it is made again; a finished one returns at once. Under `torchrun`
+    every process makes the same call: they share the work as `config.sharding` says, the first one writes, and all get the result.
 
     Args:
         pairs: labelled pairs; ties, empty and identical replies, and contexts of the validation pairs are counted and left out.
@@ -97,14 +99,20 @@ def train_reward_model(
         raise UserError(
             f"{out} holds something else already (another model, other data or settings); name another --out, or delete it"
         )
-    work = open_work(out, facts, resume)
-    store = features or FeatureStore(reward_config, reward_config.feature_cache or work / "features")
-    trained = _train(material, config, store, work, out, seed, init_head, (head_config or HeadConfig()).l2, resume, progress)
-    metrics = {**_counts(material, trained.identical), **trained.metrics}
-    metrics |= _validate(trained.classifier, store, material.validation)
-    _save(trained, store, out, facts, metrics, material)
-    shutil.rmtree(work, ignore_errors=True)
-    return TrainResult(path=out, metrics=metrics)
+    with joined() as processes:
+        work = processes.first_does(lambda: open_work(out, facts, resume))
+        store = features or FeatureStore(reward_config, reward_config.feature_cache or work / "features")
+        l2s = (head_config or HeadConfig()).l2
+        trained = _train(material, config, store, work, out, seed, init_head, l2s, resume, progress, processes)
+
+        def finish() -> dict[str, Any]:
+            metrics = {**_counts(material, trained.identical), **trained.metrics}
+            metrics |= _validate(trained.classifier, store, material.validation)
+            _save(trained, store, out, facts, metrics, material)
+            shutil.rmtree(work, ignore_errors=True)
+            return metrics
+
+        return TrainResult(path=out, metrics=processes.first_does(finish))
 
 
 def train_file(
@@ -190,12 +198,15 @@ def _train(
     l2s: Sequence[float],
     resume: Resume,
     progress: Progress | None,
+    processes: Processes,
 ) -> Trained:
     if config.method == "head":
         return _train_head(material, config, store, seed, init_head, l2s, progress)
     from goldsmith.train.fine_tune import fine_tune
 
-    head = init_head or fit(head_rows(material, store), l2s, seed)
+    head = init_head or processes.first_does(lambda: fit(head_rows(material, store), l2s, seed))
+    # The base model made the features; what is trained is another copy of it, with float32 weights.
+    store.backbone.release()
     job = Job(
         material=material,
         config=config,
@@ -205,7 +216,8 @@ def _train(
         work=work,
         out=out,
         resume=resume,
-        progress=progress,
+        progress=progress if processes.is_first else None,
+        processes=processes,
     )
     return fine_tune(job)
 

@@ -1,40 +1,35 @@
-"""The optimizer's and the random generators' state as plain tensors by name, and back."""
+"""Saved state back from plain tensors by name: the optimizer's, and the random generators'."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import torch
+from torch import nn
 
 from goldsmith.errors import UserError
 
 
-def optimizer_tensors(optimizer: Any) -> dict[str, torch.Tensor]:
-    """Return the state of every parameter, named `<number>/<what>`; settings are not part of it, the configuration has them."""
-    state = optimizer.state_dict()["state"]
-    return {f"{number}/{key}": torch.as_tensor(value) for number, values in state.items() for key, value in values.items()}
-
-
-def load_optimizer(optimizer: Any, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Give an optimizer the state that `optimizer_tensors` took.
+def optimizer_states(
+    tensors: Mapping[str, torch.Tensor], parameters: Sequence[nn.Parameter]
+) -> dict[int, dict[str, torch.Tensor]]:
+    """Return the optimizer's state of every parameter by number, from tensors named `<number>/<what>`.
 
     Raises:
         UserError: it is the state of other parameters.
     """
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    states: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         number, key = name.split("/", 1)
-        state.setdefault(int(number), {})[key] = value
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for place, values in state.items():
+        states.setdefault(int(number), {})[key] = value
+    for place, values in states.items():
         wrong = place >= len(parameters) or values["exp_avg"].shape != parameters[place].shape
         if wrong:
             raise UserError(
                 f"the checkpoint's optimizer state {place} does not fit this model's {len(parameters)} trained parameters; "
                 "`--resume restart` begins anew"
             )
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return states
 
 
 def random_states() -> dict[str, torch.Tensor]:

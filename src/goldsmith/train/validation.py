@@ -11,8 +11,10 @@ import torch
 from torch.nn.functional import logsigmoid
 from transformers import TrainerCallback
 
-from goldsmith.train.batches import Unit, split_by_tokens
+from goldsmith.train.batches import Unit
 from goldsmith.train.checkpoints import BEST, read_checkpoint, write_checkpoint
+from goldsmith.train.sharding import Sharding
+from goldsmith.train.shares import pieces
 
 if TYPE_CHECKING:
     from goldsmith.train.model import PairModel
@@ -26,23 +28,32 @@ class Measured(NamedTuple):
     loss: float
 
 
-def measure(model: PairModel, units: Sequence[Unit], pad_id: int, token_budget: int) -> Measured:
-    """Return how a model does on pairs, in evaluation mode; which mode it was in comes back."""
+def measure(
+    model: PairModel, units: Sequence[Unit], pad_id: int, token_budget: int, sharding: Sharding | None = None
+) -> Measured:
+    """Return how a model does on pairs, in evaluation mode; which mode it was in comes back.
+
+    Of several processes each measures its share, and all return the same.
+    """
     from goldsmith.train.trainer import unit_rewards
 
     # The optimizer has moved since the last forward pass.
     model.refresh()
+    sharding = sharding or Sharding()
+    processes = sharding.processes
     was_training = model.training
     model.eval()
     wins = loss = pairs = 0.0
     with torch.no_grad():
-        for positions in split_by_tokens(units, token_budget):
+        for positions, counts in pieces(units, token_budget, processes.rank, processes.size, even=sharding.even):
             piece = [units[position] for position in positions]
-            for unit, reward in zip(piece, unit_rewards(model, piece, positions, None, pad_id), strict=True):
+            rewards = unit_rewards(model, piece, positions, None, pad_id)
+            for unit, reward in zip(piece, rewards, strict=True) if counts else ():
                 margin = reward[list(unit.chosen)] - reward[list(unit.rejected)]
                 wins, pairs = wins + float((margin > 0).sum()), pairs + len(margin)
                 loss -= float(logsigmoid(margin).sum())
     model.train(was_training)
+    wins, loss, pairs = map(sum, zip(*processes.gather((wins, loss, pairs)), strict=True))
     return Measured(wins / pairs, loss / pairs)
 
 
@@ -66,7 +77,7 @@ class Validate(TrainerCallback):  # type: ignore[misc]
         if state.global_step % self.every and state.global_step != state.max_steps:
             return
         trainer = self.trainer
-        found = measure(trainer.model, self.units, trainer.pad_id, trainer.token_budget)
+        found = measure(trainer.model, self.units, trainer.pad_id, trainer.token_budget, trainer.sharding)
         row = {"step": state.global_step, "validation_accuracy": found.accuracy, "validation_loss": found.loss}
         trainer.rows.append(row)
         trainer.log({name: value for name, value in row.items() if name != "step"})
@@ -74,11 +85,15 @@ class Validate(TrainerCallback):  # type: ignore[misc]
         is_finite = math.isfinite(found.loss)
         if is_finite and (before is None or (found.accuracy, -found.loss) > (before["accuracy"], -before["loss"])):
             self.best, self.stale = {"step": state.global_step, **found._asdict()}, 0
-            write_checkpoint(self.work / f"{BEST}-{state.global_step}", trainer.trained(), self.best)
+            self._keep(self.work / f"{BEST}-{state.global_step}", self.best)
         else:
             self.stale += 1
         if self.is_over(self.state()):
             control.should_training_stop = True
+
+    def _keep(self, folder: Path, best: dict[str, Any]) -> None:
+        tensors = self.trainer.trained()
+        self.trainer.sharding.processes.first_does(lambda: write_checkpoint(folder, tensors, best))
 
     def is_over(self, state: dict[str, Any]) -> bool:
         """Whether patience has run out in a state."""
