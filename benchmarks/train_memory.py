@@ -88,7 +88,7 @@ def measure(context: int, reply: int, checkpointing: bool) -> dict[str, Any]:
 
 def formula(config: Any, context: int, reply: int) -> int:
     """Return what the dry run says of one pass of one pair, in bytes, without what does not arise here."""
-    from goldsmith.train.estimate.memory import BASE_MODEL, pass_of, peak_memory
+    from goldsmith.train.estimate.memory import pass_of, peak_memory
     from goldsmith.train.estimate.parameters import count_parameters
     from goldsmith.train.estimate.shapes import SHAPES
     from goldsmith.train.estimate.workload import PairLength
@@ -97,8 +97,8 @@ def formula(config: Any, context: int, reply: int) -> int:
     work = pass_of([PairLength(context=context, chosen=reply, rejected=reply)], share=True)
     counts, again = count_parameters(shape, config.train), config.train.gradient_checkpointing
     parts = peak_memory(shape, counts, config.train, "float32", "none", 1, [work], checkpointing=again, device="cpu")
-    # No GPU; and the head is given, so the base model is mapped from its file and never read.
-    return sum(parts.values()) - parts["runtime"] - parts[BASE_MODEL]
+    # There is no GPU, so no driver either.
+    return sum(parts.values()) - parts["runtime"]
 
 
 def make_pair(tokenizer: Any, context: int, reply: int) -> Any:

@@ -69,11 +69,14 @@ def training_factor(shape: Shape, config: TrainConfig) -> float:
 
 
 def communicated_bytes(parameters: Parameters, sharding: Sharding, gpus: int, passes: int) -> float:
-    """Return what one GPU sends in a step: float32 gradients reduced and results spread; FSDP2 also gathers weights twice a pass."""
+    """Return what one GPU sends in a step: float32 gradients reduced and results spread.
+
+    ZeRO-1 then spreads the updated float32 weights from the process that owns them; FSDP2 gathers weights twice a pass.
+    """
     share = (gpus - 1) / gpus
     if sharding == "fsdp2":
         return share * passes * (2 * 2 * parameters.total + FLOAT32 * parameters.trained)
-    return share * 2 * FLOAT32 * parameters.trained
+    return share * (3 if sharding == "zero1" else 2) * FLOAT32 * parameters.trained
 
 
 def run_cost(

@@ -22,8 +22,6 @@ SHARDINGS: tuple[Sharding, ...] = ("none", "zero1", "fsdp2")
 
 RUNTIME_BYTES = 1 << 30
 """Driver context, kernels and fragmentation of one GPU; assumed."""
-BASE_MODEL = "base model, kept after its features"
-"""Component: the frozen trunk that gave the first head its features stays loaded, whole in every process."""
 FLOAT32 = 4
 ADAM_BYTES = 8
 """Two float32 averages for each trained parameter."""
@@ -166,7 +164,6 @@ def peak_memory(
         **state_bytes(shape, parameters, precision, sharding, gpus),
         **largest,
         "end of the backward pass, beyond these": max(0, last),
-        BASE_MODEL: element_bytes(precision) * (parameters.total - parameters.head),
         "runtime": RUNTIME_BYTES,
     }
 
