@@ -1,6 +1,6 @@
 """Full training of SmolLM2-135M: Goldsmith's packed rows against a padded loop, TRL, and packing without shared prefixes.
 
-    python benchmarks/train_speed.py --check    a fixed sample (conversations of at most 320 tokens, 3 steps), at most five minutes
+    python benchmarks/train_speed.py --check    a fixed sample (auto-j at 320 tokens, 2 steps after one of warm-up), at most five minutes
     python benchmarks/train_speed.py --full     20 steps after 3 of warm-up at 1,024 tokens on each kind of data; resumable (--work)
 
 Every contender makes the same optimizer steps on the same pairs from the same float32 weights, in a process of its own; the steps
@@ -45,7 +45,7 @@ def main() -> int:
     import torch
 
     dtype = str(choose_dtype(arguments.dtype, torch.device("cpu"))).removeprefix("torch.")
-    steps, warmup, max_length = (20, 3, 1024) if arguments.full else (3, 1, 320)
+    steps, warmup, max_length = (20, 3, 1024) if arguments.full else (2, 1, 320)
     print(
         f"SmolLM2-135M, {dtype}, {torch.get_num_threads()} threads, batch {BATCH}, at most {max_length} tokens, {steps} steps after {warmup}"
     )
@@ -53,7 +53,7 @@ def main() -> int:
     kinds: dict[str, Callable[[], list[Pair]]] = {"auto-j": lambda: real_pairs("auto-j", BATCH * (steps + warmup))}
     if arguments.full:
         kinds["alpacaeval"] = lambda: real_pairs("alpacaeval", BATCH * (steps + warmup))
-    kinds["long contexts"] = lambda: long_pairs(arguments.work, BATCH * (steps + warmup), max_length)
+        kinds["long contexts"] = lambda: long_pairs(arguments.work, BATCH * (steps + warmup), max_length)
     for kind, pairs in kinds.items():
         path = arguments.work / f"{kind.replace(' ', '-')}-{dtype}-{max_length}-{steps}.json"
         found = load(path) if arguments.full else None
