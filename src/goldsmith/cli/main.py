@@ -73,8 +73,9 @@ def goldsmith() -> None:
 def main() -> None:
     """Run the command line; the process ends with an exit code of the contracts."""
     exit_code = run(sys.argv[1:])
-    if exit_code == INTERRUPTED:
-        # Engines that were stopped in the middle may abort when Python takes them down, and the code would be lost.
+    if exit_code == INTERRUPTED or "TORCHELASTIC_RUN_ID" in os.environ:
+        # Engines that were stopped in the middle, and now and then the threads of processes that trained together, abort when Python
+        # takes them down, and the code would be lost.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(exit_code)

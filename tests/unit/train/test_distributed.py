@@ -27,8 +27,8 @@ from goldsmith.train.checkpoints import list_checkpoints, read_checkpoint
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 KINDS, CASES = ["zero1", "fsdp2"], ["lora", "full", "validated"]
-MIXED_LOSS = 0.1
-"""How far a loss in bfloat16 may be off: a reward of about 16 is read from states with 8 bits, 1/256 of it."""
+MIXED_LOSS = 0.25
+"""How far a loss in bfloat16 may be off: rewards of about 16 are read from states with 8 bits, 1/256 of each, and errors of 14 steps add up."""
 SECONDS = 900
 """After this the processes are taken to be stuck; on an idle machine they need a thirtieth of it."""
 
@@ -53,10 +53,15 @@ def worker() -> SimpleNamespace:
 def alone(worker, tiny, tmp_path_factory) -> Path:
     """What one process makes of the cases, and an unfinished training."""
     folder = tmp_path_factory.mktemp("alone")
-    for name in [*CASES, "mixed"]:
-        worker.train(tiny, folder / name, getattr(worker, name.upper()))
-    with worker.stopped_after(4), pytest.raises(KeyboardInterrupt):
-        worker.train(tiny, folder / "taken", worker.FULL)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the processes have: sums in another order are other sums
+    try:
+        for name in [*CASES, "mixed"]:
+            worker.train(tiny, folder / name, getattr(worker, name.upper()))
+        with worker.stopped_after(4), pytest.raises(KeyboardInterrupt):
+            worker.train(tiny, folder / "taken", worker.FULL)
+    finally:
+        torch.set_num_threads(threads)
     return folder
 
 
@@ -93,7 +98,7 @@ def _rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def _but(row: dict, names: tuple[str, ...]) -> dict:
+def _but(row: dict, names: list[str]) -> dict:
     return {name: value for name, value in row.items() if name not in names}
 
 
@@ -102,8 +107,9 @@ def _same_model(found: Path, expected: Path) -> None:
     assert [row.keys() for row in rows] == [row.keys() for row in expected_rows]
     assert len(rows) > 1
     for row, other in zip(rows, expected_rows, strict=True):
-        means = ("margin_mean", "reward_mean")
-        assert [row.get(name) for name in means] == pytest.approx([other.get(name) for name in means], abs=1e-4)
+        means = [name for name in ("margin_mean", "reward_mean") if name in row]
+        # What both rewards of a pair have in common is held by no loss, so rounding adds up in it.
+        assert [row[name] for name in means] == pytest.approx([other[name] for name in means], rel=2e-4, abs=2e-4)
         assert _but(row, means) == pytest.approx(_but(other, means), rel=1e-5, abs=2e-5)
     weights, expected_weights = (load_file(folder / "model.safetensors") for folder in (found, expected))
     assert weights.keys() == expected_weights.keys()
