@@ -40,6 +40,7 @@ size = 90
 probe_pairs = {probe}
 [attributes]
 llm_pairs = {attributes}
+measure_llm = 0
 [rounds]
 count = 1
 [reward]
