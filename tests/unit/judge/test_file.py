@@ -1,7 +1,6 @@
 """`goldsmith judge FILE`: plain files in, one line a row out, with and without human labels; the same as a Python call."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,7 @@ from goldsmith.identity import context_id
 from goldsmith.llm.mock import Reply, Script, ScriptedServer
 from goldsmith.retrieve.embed import Embedded
 from goldsmith.types import Verdict
-
-
-def candidates(body: dict[str, Any]) -> tuple[str, str]:
-    """The candidates' texts of the pair to judge, as the server sees them."""
-    text = body["messages"][-1]["content"].rpartition("Judge this pair:")[2]
-    found = re.search(r"<<<Candidate 1 (\w+)>>>\n(.*)\n<<<Candidate 2 \1>>>\n(.*)\n<<<end \1>>>", text, re.DOTALL)
-    assert found is not None, text
-    return found[2], found[3]
-
-
-def choose(candidate: int) -> Reply:
-    return Reply(text=json.dumps({"choice": str(candidate)}))
-
-
-def right(body: dict[str, Any], number: int) -> Reply:
-    return choose(1 if candidates(body)[0].startswith("good") else 2)
+from scripted_judge import candidates, choose, right
 
 
 class FlatEmbedder:

@@ -14,6 +14,7 @@ from goldsmith.judge import Demonstrations, JudgeRun, chance, judge_pairs, judge
 from goldsmith.llm import LlmGroup
 from goldsmith.llm.mock import Reply, Script, ScriptedServer
 from goldsmith.types import Pair
+from scripted_judge import candidates, choose, right
 
 PAIRS = [
     Pair.from_replies(
@@ -21,22 +22,6 @@ PAIRS = [
     )
     for n in range(8)
 ]
-
-
-def candidates(body: dict[str, Any]) -> tuple[str, str]:
-    """The candidates' texts of the pair to judge, as the server sees them."""
-    text = body["messages"][-1]["content"].rpartition("Judge this pair:")[2]
-    found = re.search(r"<<<Candidate 1 (\w+)>>>\n(.*)\n<<<Candidate 2 \1>>>\n(.*)\n<<<end \1>>>", text, re.DOTALL)
-    assert found is not None, text
-    return found[2], found[3]
-
-
-def choose(candidate: int) -> Reply:
-    return Reply(text=json.dumps({"choice": str(candidate)}))
-
-
-def right(body: dict[str, Any], number: int) -> Reply:
-    return choose(1 if candidates(body)[0].startswith("good") else 2)
 
 
 def run(
