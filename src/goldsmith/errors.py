@@ -30,7 +30,11 @@ class ProviderError(GoldsmithError):
 
 
 class ParseError(GoldsmithError):
-    """A reply of a model does not have the agreed form; the message quotes it."""
+    """A reply of a model does not have the agreed form; the message quotes it. `kind` is what it is counted as."""
+
+    def __init__(self, message: str, *, kind: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class StoreError(GoldsmithError):

@@ -81,7 +81,7 @@ def with_votes(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def script(body: dict[str, Any], number: int) -> Reply:
-    text = body["messages"][-1]["content"]
+    text = next(message["content"] for message in body["messages"] if message["role"] == "user" and "<<<" in message["content"])
     checked = re.search(r"<<<reply to check (\w+)>>>\n(.*)\n<<<end \1>>>", text, re.DOTALL)
     if checked is not None:
         return Reply(text=json.dumps({"reason": "by the book", "verdict": "correct" if "certain" in checked[2] else "incorrect"}))

@@ -10,8 +10,8 @@ from goldsmith.llm.mock import Reply
 
 
 def candidates(body: dict[str, Any]) -> tuple[str, str]:
-    """The candidates' texts of the pair to judge, as the server sees them."""
-    text = body["messages"][-1]["content"].rpartition("Judge this pair:")[2]
+    """The candidates' texts of the pair to judge, as the server sees them; a request to mend a reply comes after the question."""
+    text = next(m["content"] for m in body["messages"] if "Judge this pair:" in m["content"]).rpartition("Judge this pair:")[2]
     found = re.search(r"<<<Candidate 1 (\w+)>>>\n(.*)\n<<<Candidate 2 \1>>>\n(.*)\n<<<end \1>>>", text, re.DOTALL)
     assert found is not None, text
     return found[2], found[3]

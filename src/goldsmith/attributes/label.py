@@ -9,23 +9,20 @@ from dataclasses import dataclass, replace
 from goldsmith.attributes.reply import EMBEDDED_LIMITS, LIMITS, AllFields, Limits, OpenFields, read_reply, reply_schema
 from goldsmith.attributes.taxonomy import Taxonomy
 from goldsmith.errors import ParseError
-from goldsmith.llm import Failure, LlmGroup, Request
+from goldsmith.llm import Completion, LlmGroup, Request
 from goldsmith.llm.fence import fence_end, fence_tag, fenced, neutralise
 from goldsmith.llm.prompt import load_prompt
+from goldsmith.llm.repair import read_many
 from goldsmith.llm.shorten import shorten, tokens_of
 from goldsmith.retrieve.text import plain_text
 from goldsmith.types import Pair
 
 PURPOSE = "attributes"
-ATTEMPTS = 2
-"""The first reply, and one repair."""
 CONTEXT_SHARE = 0.6
 """Part of the room for a pair that goes to the conversation; each reply has half of the rest."""
 CLOSED_TOKENS = 60
 """Further room in the reply for task, objectivity and controversiality."""
 UNLIMITED = 1_000_000_000
-QUOTED_TOKENS = 100
-"""Of a reply that is sent back to be mended."""
 
 Progress = Callable[[int, int], None]
 
@@ -72,31 +69,17 @@ def label_pairs(
     endpoint = llm.config.endpoints[0]
     limits = EMBEDDED_LIMITS if endpoint.kind == "embedded" else LIMITS
     examples = [text for role, text in load_prompt(_prompt_name(limits, taxonomy)).messages if role == "assistant"]
+
+    def read(reply: Completion) -> OpenFields | AllFields:
+        return _read(reply.text, taxonomy, examples)
+
     asked = label_requests(pairs, llm, taxonomy=taxonomy, likely_tasks=likely_tasks)
-    fields: list[OpenFields | AllFields | None] = [None] * len(pairs)
-    failures: dict[int, str] = {}
-    waiting, repaired = list(range(len(pairs))), 0
-    for attempt in range(ATTEMPTS):
-        outcomes = llm.complete_many([asked[row] for row in waiting], progress)
-        again = []
-        for row, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, Failure):
-                # The client has retried what can be retried.
-                failures[row] = outcome.kind
-                continue
-            try:
-                fields[row] = _read(outcome.text, taxonomy, examples)
-            except ParseError as error:
-                failures[row] = "truncated" if outcome.finish_reason == "length" else "invalid"
-                asked[row] = _repair(asked[row], outcome.text, str(error))
-                again.append(row)
-            else:
-                failures.pop(row, None)
-                repaired += attempt
-        waiting = again
-    counts = dict(sorted(Counter(failures.values()).items()))
-    assert len(pairs) == sum(value is not None for value in fields) + sum(counts.values())
+    found = read_many(llm, asked, read, progress=progress)
+    counts = dict(sorted(Counter(item.failure for item in found if item.failure is not None).items()))
+    repaired = sum(item.is_repaired for item in found)
+    assert len(pairs) == sum(item.value is not None for item in found) + sum(counts.values())
     shortened = sum(_material(pair, limits) != _material(pair, replace(limits, pair_tokens=UNLIMITED)) for pair in pairs)
+    fields = [item.value for item in found]
     return Labelled(model=endpoint.name, fields=fields, repaired=repaired, failed=counts, shortened=shortened)
 
 
@@ -138,13 +121,6 @@ def _read(text: str, taxonomy: Taxonomy | None, examples: Sequence[str]) -> Open
     if any(fields.guideline in example for example in examples):
         raise ParseError("guideline: it must be about this request, not copied from the example")
     return fields
-
-
-def _repair(request: Request, reply: str, problem: str) -> Request:
-    """Return the question again, with the reply and what was wrong with it."""
-    role, text = load_prompt("repair").fill({"problem": shorten(neutralise(problem), QUOTED_TOKENS)})[-1]
-    quoted = shorten(neutralise(reply), QUOTED_TOKENS) or "(nothing)"
-    return replace(request, messages=(*request.messages, ("assistant", quoted), (role, text)))
 
 
 def _material(pair: Pair, limits: Limits) -> str:

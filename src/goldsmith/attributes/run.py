@@ -108,12 +108,12 @@ def _label_by_llm(
     facts: dict[str, Any] = {
         "model": labelled.model,
         "counts": {"total": len(rows), "kept": valid, "dropped": {}, "failed": labelled.failed},
-        "repaired": labelled.repaired,
         "replies": {
             "total": len(rows),
             "usable": valid,
             "failed": labelled.failed,
             "shortened": labelled.shortened,
+            "repaired": labelled.repaired,
             **count_material(chosen),
         },
     }

@@ -10,7 +10,10 @@ from goldsmith.config.llm import EndpointConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Calls at most, and tokens and money about, when every budget of pairs is used up and nothing is cached; retries come on top."""
+    """Calls at most, and tokens and money about, when every budget of pairs is used up and nothing is cached.
+
+    Retries, and one repair of each malformed reply, come on top.
+    """
 
     calls: int
     tokens: int
@@ -20,12 +23,12 @@ class Forecast:
     def text(self) -> str:
         """One line for a person."""
         money = f" and {self.cost:,.2f} in money" if self.cost else ""
-        return f"the whole run makes {self.calls:,} LLM calls at most, with about {self.tokens:,} tokens{money}, answers in the cache not counted"
+        return f"the whole run makes {self.calls:,} LLM calls at most, with about {self.tokens:,} tokens{money}; answers in the cache are not asked again, malformed ones once more"
 
 
 def forecast(config: GoldsmithConfig) -> Forecast:
     """Return what a run's LLM calls come to at most, about."""
-    from goldsmith.attributes.label import ATTEMPTS, CLOSED_TOKENS
+    from goldsmith.attributes.label import CLOSED_TOKENS
     from goldsmith.attributes.reply import EMBEDDED_LIMITS, LIMITS
     from goldsmith.judge.judges import EMBEDDED_PROMPT_TOKENS, PROMPT_TOKENS
     from goldsmith.judge.protocol import MAX_REPLY_TOKENS
@@ -45,7 +48,7 @@ def forecast(config: GoldsmithConfig) -> Forecast:
         if place == 0:
             limits = EMBEDDED_LIMITS if is_embedded else LIMITS
             reply = limits.reply_tokens + CLOSED_TOKENS
-            total = _plus(total, endpoint, config.attributes.llm_pairs * ATTEMPTS, 2 * limits.pair_tokens, reply)
+            total = _plus(total, endpoint, config.attributes.llm_pairs, 2 * limits.pair_tokens, reply)
     return total
 
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
+
+from goldsmith.errors import ParseError
 
 Candidate = Literal["1", "2", "tie"]
 ParseFailure = Literal["empty", "truncated", "not-json", "bad-shape", "bad-choice"]
 
+PROBLEMS: dict[ParseFailure, str] = {
+    "empty": "it is empty",
+    "truncated": "it ends before the JSON does",
+    "not-json": "it is not one JSON object alone",
+    "bad-shape": 'it is not an object with the key "choice"',
+    "bad-choice": '"choice" must be "1", "2" or "tie"',
+}
+"""What a model is told when it may try again."""
 _CODE_BLOCK = re.compile(r"\A```(?:json)?\s*\n(?P<inner>.*)\n```\Z", re.DOTALL)
 _ALLOWED = frozenset({"choice", "reason"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
-    """A choice, or why there is none; exactly one of the two is set."""
-
-    choice: Candidate | None = None
-    failure: ParseFailure | None = None
-
-
-def parse_choice(text: str, finish_reason: str = "stop") -> Parsed:
+def parse_choice(text: str, finish_reason: str = "stop") -> Candidate:
     """Return the choice in `{"choice": "1" | "2" | "tie"}`.
 
     A code block around the object and a further key `reason` are let through. Prose around the object, two objects, a key
@@ -31,25 +32,34 @@ def parse_choice(text: str, finish_reason: str = "stop") -> Parsed:
     Args:
         text: the reply.
         finish_reason: the server's; `length` explains JSON that does not end.
+
+    Raises:
+        ParseError: any other form; its `kind` is a `ParseFailure`.
     """
     stripped = text.strip()
     if not stripped:
-        return Parsed(failure="empty")
+        _fail("empty")
     block = _CODE_BLOCK.match(stripped)
     try:
         value = json.loads(block["inner"] if block else stripped, object_pairs_hook=_once)
     except _Repeated:
-        return Parsed(failure="bad-shape")
+        _fail("bad-shape")
     except (ValueError, RecursionError):
-        return Parsed(failure="truncated" if finish_reason == "length" or _is_open(stripped) else "not-json")
+        _fail("truncated" if finish_reason == "length" or _is_open(stripped) else "not-json")
     if not isinstance(value, dict) or "choice" not in value or not set(value) <= _ALLOWED:
-        return Parsed(failure="bad-shape")
-    choice = value["choice"]
-    if type(choice) is int:
-        choice = str(choice)
-    if choice == "1" or choice == "2" or choice == "tie":
-        return Parsed(choice=choice)
-    return Parsed(failure="bad-choice")
+        _fail("bad-shape")
+    return _candidate(value["choice"])
+
+
+def _candidate(choice: object) -> Candidate:
+    match str(choice) if type(choice) is int else choice:
+        case "1" | "2" | "tie" as candidate:
+            return candidate
+    _fail("bad-choice")
+
+
+def _fail(kind: ParseFailure) -> NoReturn:
+    raise ParseError(PROBLEMS[kind], kind=kind)
 
 
 class _Repeated(Exception):

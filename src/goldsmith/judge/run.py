@@ -12,12 +12,13 @@ from goldsmith.judge.aggregate import aggregate
 from goldsmith.judge.demonstrations import Demonstrations
 from goldsmith.judge.judges import Judge, LlmJudge, RecordedJudge
 from goldsmith.judge.material import count_material
-from goldsmith.judge.parse import parse_choice
+from goldsmith.judge.parse import Candidate, parse_choice
 from goldsmith.judge.protocol import MAX_REPLY_TOKENS, SCHEMA, Demonstration, JudgePrompt, build_prompt, side_of
 from goldsmith.judge.sample import Sample, draw_samples
-from goldsmith.llm import Completion, Failure, LlmGroup, Request
+from goldsmith.llm import Completion, Request
 from goldsmith.llm.group import ModelUsage
-from goldsmith.types import Attributes, Judgement, Label, Pair, Verdict
+from goldsmith.llm.repair import Read, read_many
+from goldsmith.types import Attributes, Judgement, Pair, Verdict
 
 PURPOSE = "judge"
 Progress = Callable[[int, int], None]
@@ -35,6 +36,7 @@ class JudgeRun:
         unjudged: pairs without any usable verdict; len(judgements) + unjudged = distinct pairs given.
         demonstrations_shown: mean number of examples in a prompt; None without live calls.
         shortened: prompts in which the pair's own texts were cut.
+        repaired: verdicts whose reply had the agreed form only when it was asked for again.
         material: of the pairs that were asked about live, how many hold chat-template tokens or speak to the judge.
     """
 
@@ -45,6 +47,7 @@ class JudgeRun:
     unjudged: int = 0
     demonstrations_shown: float | None = None
     shortened: int = 0
+    repaired: int = 0
     material: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -59,6 +62,7 @@ class JudgeRun:
             "usable": usable,
             "failed": dict(sorted(failed.items())),
             "shortened": self.shortened,
+            "repaired": self.repaired,
             **self.material,
         }
 
@@ -101,8 +105,12 @@ def judge_pairs(
     calls = _calls(distinct, demonstrations, live, config, seed)
     groups = list({id(judge.llm): judge.llm for judge in live}.values())
     verdicts = _recorded(distinct, judges)
+    repaired = 0
     for group in groups:
-        verdicts += _ask(group, [call for call in calls if call.model in group.names], progress)
+        mine = [call for call in calls if call.model in group.names]
+        replies = read_many(group, [call.request for call in mine], _read, progress=progress)
+        verdicts += [_verdict(call, reply) for call, reply in zip(mine, replies, strict=True)]
+        repaired += sum(reply.is_repaired for reply in replies)
     verdicts.sort(key=lambda verdict: (verdict.pair_id, verdict.model, verdict.sample))
     judgements = aggregate(verdicts, weights)
     names = {judge.name for judge in live}
@@ -114,6 +122,7 @@ def judge_pairs(
         unjudged=len(distinct) - len(judgements),
         demonstrations_shown=sum(call.prompt.num_demonstrations for call in calls) / len(calls) if calls else None,
         shortened=sum(call.prompt.shortened for call in calls),
+        repaired=repaired,
         material=count_material(distinct) if calls else {},
     )
 
@@ -143,6 +152,7 @@ def joined(runs: Sequence[JudgeRun]) -> JudgeRun:
         unjudged=sum(run.unjudged for run in runs),
         demonstrations_shown=sum(mean * number for mean, number in shown) / weight if weight else None,
         shortened=sum(run.shortened for run in runs),
+        repaired=sum(run.repaired for run in runs),
         material=dict(material),
     )
 
@@ -183,9 +193,8 @@ def _call(pair: Pair, judge: LlmJudge, sample: Sample, shown: Sequence[Demonstra
     return _Call(pair=pair, model=judge.name, sample=sample, prompt=prompt, request=request)
 
 
-def _ask(group: LlmGroup, calls: Sequence[_Call], progress: Progress | None) -> list[Verdict]:
-    outcomes = group.complete_many([call.request for call in calls], progress)
-    return [_verdict(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+def _read(reply: Completion) -> Candidate:
+    return parse_choice(reply.text, reply.finish_reason)
 
 
 def _recorded(pairs: Sequence[Pair], judges: Sequence[Judge]) -> list[Verdict]:
@@ -194,22 +203,13 @@ def _recorded(pairs: Sequence[Pair], judges: Sequence[Judge]) -> list[Verdict]:
     return [verdict for judge in recorded for verdict in judge.verdicts if verdict.pair_id in wanted]
 
 
-def _verdict(call: _Call, outcome: Completion | Failure) -> Verdict:
-    choice: Label | None = None
-    failure: str | None = None
-    usage: dict[str, int] = {}
-    if isinstance(outcome, Failure):
-        failure = outcome.kind
-    else:
-        parsed = parse_choice(outcome.text, outcome.finish_reason)
-        usage, failure = outcome.usage, parsed.failure
-        choice = None if parsed.choice is None else side_of(parsed.choice, call.sample.shown_first)
+def _verdict(call: _Call, reply: Read[Candidate]) -> Verdict:
     return Verdict(
         pair_id=call.pair.pair_id,
         model=call.model,
         sample=call.sample.number,
         shown_order=call.sample.shown_order,
-        choice=choice,
-        failure=failure,
-        usage=usage,
+        choice=None if reply.value is None else side_of(reply.value, call.sample.shown_first),
+        failure=reply.failure,
+        usage=reply.usage,
     )

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from goldsmith.errors import ParseError
 from goldsmith.judge.material import count_material
-from goldsmith.llm import Completion, Failure, LlmGroup, Request
+from goldsmith.llm import Completion, LlmGroup, Request
 from goldsmith.llm.fence import fence_end, fence_tag, fenced, neutralise
 from goldsmith.llm.prompt import load_prompt
+from goldsmith.llm.repair import Read, read_many
 from goldsmith.llm.request import TOKENS_PER_MESSAGE
 from goldsmith.llm.shorten import shorten, tokens_of
 from goldsmith.retrieve.text import plain_text
@@ -74,8 +75,8 @@ def verify_pairs(
     distinct = sorted({pair.pair_id: pair for pair in pairs}.values(), key=lambda pair: pair.pair_id)
     asked = [(pair, side, model) for pair in distinct for side in SIDES for model in models]
     built = [verify_request(pair, side, model, _prompt_tokens(llm, model)) for pair, side, model in asked]
-    outcomes = llm.complete_many([request for request, _ in built], progress)
-    checks = [_check(pair, side, model, outcome) for (pair, side, model), outcome in zip(asked, outcomes, strict=True)]
+    replies = read_many(llm, [request for request, _ in built], _read, progress=progress)
+    checks = [_check(pair, side, model, reply) for (pair, side, model), reply in zip(asked, replies, strict=True)]
     failed = Counter(check.failure for check in checks if check.failure is not None)
     return VerifyRun(
         checks=checks,
@@ -84,6 +85,7 @@ def verify_pairs(
             "usable": len(checks) - failed.total(),
             "failed": dict(sorted(failed.items())),
             "shortened": sum(was_cut for _, was_cut in built),
+            "repaired": sum(reply.is_repaired for reply in replies),
             **count_material(distinct),
         },
     )
@@ -130,15 +132,14 @@ def _prompt_tokens(llm: LlmGroup, model: str) -> int:
     return LlmJudge(name=model, llm=llm).prompt_tokens
 
 
-def _check(pair: Pair, side: Side, model: str, outcome: Completion | Failure) -> Check:
-    verdict: CheckOutcome | None = None
-    reason, failure, usage = "", None, {}
-    if isinstance(outcome, Failure):
-        failure = str(outcome.kind)
-    else:
-        usage = outcome.usage
-        try:
-            verdict, reason = read_check(outcome.text)
-        except ParseError:
-            failure = "truncated" if outcome.finish_reason == "length" else "invalid" if outcome.text.strip() else "empty"
-    return Check(pair_id=pair.pair_id, side=side, model=model, outcome=verdict, reason=reason, failure=failure, usage=usage)
+def _read(reply: Completion) -> tuple[CheckOutcome, str]:
+    if not reply.text.strip():
+        raise ParseError("it is empty", kind="empty")
+    return read_check(reply.text)
+
+
+def _check(pair: Pair, side: Side, model: str, reply: Read[tuple[CheckOutcome, str]]) -> Check:
+    outcome, reason = reply.value or (None, "")
+    return Check(
+        pair_id=pair.pair_id, side=side, model=model, outcome=outcome, reason=reason, failure=reply.failure, usage=reply.usage
+    )

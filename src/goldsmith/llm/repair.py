@@ -26,7 +26,7 @@ class Read(Generic[T]):
 
     Attributes:
         value: what the reply says; None when no attempt had the agreed form.
-        failure: the client's kind, or `truncated` or `invalid` of the last reply; None with a value.
+        failure: the client's kind; else the `ParseError`'s of the last reply, or `truncated` or `invalid`; None with a value.
         attempts: times it was asked; each answer was paid for and is in the ledger.
         usage: tokens of all attempts, as the server counted them.
     """
@@ -35,6 +35,11 @@ class Read(Generic[T]):
     failure: str | None
     attempts: int
     usage: dict[str, int]
+
+    @property
+    def is_repaired(self) -> bool:
+        """It has a value, and not at the first attempt."""
+        return self.value is not None and self.attempts > 1
 
 
 def read_many(
@@ -73,7 +78,8 @@ def read_many(
             try:
                 found[at] = replace(tried, value=read(outcome), failure=None)
             except ParseError as error:
-                found[at] = replace(tried, failure="truncated" if outcome.finish_reason == "length" else "invalid")
+                kind = error.kind or ("truncated" if outcome.finish_reason == "length" else "invalid")
+                found[at] = replace(tried, failure=kind)
                 asked[at] = repair_of(asked[at], outcome.text, str(error))
                 again.append(at)
         waiting = again

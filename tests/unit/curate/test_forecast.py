@@ -20,12 +20,12 @@ def test_every_budget_of_pairs_times_samples_times_models() -> None:
         ],
     )
     # Pairs: 10 of the probe, 20 of the seed and of each of two rounds, 30 of stage 2 = 100; 400 verdicts of each model.
-    # Attributes: 5 pairs, twice, by the first model, with 2 x 3,000 prompt tokens and 400 + 60 of reply.
+    # Attributes: 5 pairs, by the first model, with 2 x 3,000 prompt tokens and 400 + 60 of reply.
     found = forecast(config)
-    assert found.calls == 400 + 400 + 10
-    assert found.tokens == 400 * (1000 + 32) + 400 * (6000 + 32) + 10 * (6000 + 460)
-    assert abs(found.cost - (400 * 1000 * 1e-6 + 400 * 32 * 10e-6 + 10 * 6000 * 1e-6)) < 1e-9
-    assert found.text.startswith("the whole run makes 810 LLM calls at most, with about 2,890,200 tokens and 0.59 in money")
+    assert found.calls == 400 + 400 + 5
+    assert found.tokens == 400 * (1000 + 32) + 400 * (6000 + 32) + 5 * (6000 + 460)
+    assert abs(found.cost - (400 * 1000 * 1e-6 + 400 * 32 * 10e-6 + 5 * 6000 * 1e-6)) < 1e-9
+    assert found.text.startswith("the whole run makes 805 LLM calls at most, with about 2,857,900 tokens and 0.56 in money")
 
 
 def test_without_models_there_is_nothing_to_pay() -> None:

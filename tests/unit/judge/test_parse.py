@@ -1,5 +1,6 @@
 import pytest
 
+from goldsmith.errors import ParseError
 from goldsmith.judge.parse import parse_choice
 
 
@@ -17,9 +18,7 @@ from goldsmith.judge.parse import parse_choice
     ],
 )
 def test_the_agreed_form_is_read(text: str, choice: str) -> None:
-    parsed = parse_choice(text)
-    assert parsed.choice == choice
-    assert parsed.failure is None
+    assert parse_choice(text) == choice
 
 
 @pytest.mark.parametrize(
@@ -58,10 +57,12 @@ def test_the_agreed_form_is_read(text: str, choice: str) -> None:
     ],
 )
 def test_anything_else_is_a_failure_and_never_a_guess(text: str, failure: str) -> None:
-    parsed = parse_choice(text)
-    assert parsed.choice is None
-    assert parsed.failure == failure
+    with pytest.raises(ParseError) as error:
+        parse_choice(text)
+    assert error.value.kind == failure
 
 
 def test_a_reply_cut_by_the_token_limit_is_truncated() -> None:
-    assert parse_choice('{"reason": "it is } so', finish_reason="length").failure == "truncated"
+    with pytest.raises(ParseError) as error:
+        parse_choice('{"reason": "it is } so', finish_reason="length")
+    assert error.value.kind == "truncated"

@@ -104,6 +104,18 @@ def test_one_failed_sample_leaves_the_other(tmp_path: Path) -> None:
     assert {item.pair_id: item.choice for item in found.judgements} == {pair.pair_id: pair.label for pair in PAIRS}
 
 
+def test_a_malformed_verdict_is_mended_once_and_counted(tmp_path: Path) -> None:
+    """The first reply about each pair and order is prose; asked again, the model is right. 8 pairs, 2 orders, 2 calls each."""
+
+    def script(body: dict[str, Any], number: int) -> Reply:
+        return right(body, number) if len(body["messages"]) > 2 else Reply(text="Candidate 1, I think.")
+
+    found, bodies = run(script, tmp_path)
+    assert len(bodies) == 32
+    assert {item.pair_id: item.choice for item in found.judgements} == {pair.pair_id: pair.label for pair in PAIRS}
+    assert (found.failures, found.replies["usable"], found.replies["repaired"]) == ({}, 16, 16)
+
+
 def test_the_budget_stops_judging_and_says_so(tmp_path: Path) -> None:
     found, bodies = run(right, tmp_path, max_calls=6)
     assert len(bodies) == 6
@@ -171,6 +183,7 @@ def test_what_came_back_is_counted_for_the_report(tmp_path: Path) -> None:
         "usable": 4,
         "failed": {"bad-choice": 2},
         "shortened": 0,
+        "repaired": 0,
         "control_tokens": 1,
         "addressed": 1,
     }

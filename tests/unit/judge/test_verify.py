@@ -23,7 +23,7 @@ def sum_pair(number: int, wrong: str = "wrong") -> Pair:
 
 
 def reply_shown(body: dict[str, Any]) -> str:
-    text = body["messages"][-1]["content"]
+    text = next(m["content"] for m in body["messages"] if "<<<reply to check" in m["content"])
     found = re.search(r"<<<reply to check (\w+)>>>\n(.*)\n<<<end \1>>>", text, re.DOTALL)
     assert found is not None, text
     return found[2]
@@ -62,7 +62,15 @@ def test_each_reply_is_checked_alone(tmp_path: Path) -> None:
     for body in bodies:
         text = body["messages"][-1]["content"]
         assert ("It is" in text) != ("wrong" in text)
-    assert found.replies == {"total": 8, "usable": 8, "failed": {}, "shortened": 0, "control_tokens": 0, "addressed": 0}
+    assert found.replies == {
+        "total": 8,
+        "usable": 8,
+        "failed": {},
+        "shortened": 0,
+        "repaired": 0,
+        "control_tokens": 0,
+        "addressed": 0,
+    }
 
 
 def test_an_equal_reply_to_the_same_request_is_asked_once(tmp_path: Path) -> None:

@@ -201,6 +201,8 @@ class Replies(Part):
     usable: int
     failed: dict[str, int] = Field(default_factory=dict)
     """Replies that could not be used, by kind."""
+    repaired: int = 0
+    """Usable replies that had the agreed form only when they were asked for again."""
     shortened: int = 0
     """Prompts in which a text was cut to fit."""
     control_tokens: int = 0
