@@ -43,6 +43,8 @@ weights = "accuracy"
 recorded = [{{ path = "recorded.jsonl", column = "said", model = "coin" }}]
 [verify]
 max_pairs = 6
+[retrieve]
+exact_below = 100
 [rounds]
 count = 1
 [reward]
@@ -168,6 +170,12 @@ def test_silver_is_the_judges(workspace: Workspace) -> None:
     right = sum(row["label"] == truth(workspace)[name] for name, row in silver.items())
     # Both of two verdicts agree: 0.85^2 right against 0.13^2 wrong, some 97 %; the pool came with 70 %.
     assert right / len(silver) > 0.9
+
+
+def test_an_approximate_index_is_measured_against_the_exact_one(report: dict[str, Any]) -> None:
+    (row,) = report["rounds"]
+    # 150 vectors make one partition, and all of it is searched.
+    assert row["index_recall"] == 1.0
 
 
 def test_verdicts_stand_half_in_each_order(workspace: Workspace) -> None:

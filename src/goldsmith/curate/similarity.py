@@ -12,9 +12,12 @@ import numpy as np
 
 from goldsmith.curate.context import Context
 from goldsmith.curate.proven import SCHEMA, TABLE, Proven, read_proven
-from goldsmith.retrieve.index import Index, Vectors, build_index
+from goldsmith.retrieve.index import ExactIndex, Index, Vectors, build_index, measured_recall
 from goldsmith.retrieve.text import pair_text
 from goldsmith.types import Attributes, Message
+
+RECALL_QUERIES = 100
+"""Gold pairs on which an approximate index is measured, at most."""
 
 
 def label_all(context: Context, fingerprint: str) -> dict[str, Any]:
@@ -86,6 +89,13 @@ class SimilarPairs:
     def index(self) -> Index:
         """The index over the pool, exact or approximate by the pool's size."""
         return build_index(self.pool_ids, self.vectors_of(self.pool_ids), exact_below=self._context.config.retrieve.exact_below)
+
+    def recall(self, queries: Vectors, k: int) -> float | None:
+        """Return the share of the exact k nearest that the index finds for (some of) the queries; None for an exact index."""
+        if isinstance(self.index, ExactIndex) or not len(queries):
+            return None
+        step = -(-len(queries) // RECALL_QUERIES)
+        return measured_recall(self.index, ExactIndex(self.pool_ids, self.vectors_of(self.pool_ids)), queries[::step], k)
 
     def vectors_of(self, pair_ids: Sequence[str]) -> Vectors:
         """Return the vectors of pairs, float32 [N, D]."""

@@ -49,7 +49,7 @@ def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str
     seen = [row for row in gold if row["label"] != "tie" and row["split"] != "audit"]
     margins = gold_margins(rewards(context, head, seen, readout), seen)
     _write_margins(context, fingerprint, round_number, seen, margins)
-    retrieved = _retrieve(
+    retrieved, recall = _retrieve(
         context,
         fingerprint,
         round_number,
@@ -66,6 +66,7 @@ def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str
         "silver_trained": len(training),
         "gold_total": len(gold),
         "retrieved": len(retrieved),
+        "index_recall": recall,
     }
     by_origin = dict(Counter(row["label_origin"] for row in silver))
     return (
@@ -128,8 +129,11 @@ def _retrieve(
     gold: list[dict[str, Any]],
     silver: list[dict[str, Any]],
     margins: dict[str, float],
-) -> list[dict[str, Any]]:
-    """Rank pool pairs by the errors that ask for them, split them between people and LLMs, and write `retrieved_<r>`."""
+) -> tuple[list[dict[str, Any]], float | None]:
+    """Rank pool pairs by the errors that ask for them, split them between people and LLMs, and write `retrieved_<r>`.
+
+    Returned beside the rows: the share of the exact neighbours that the index finds; None where it is exact.
+    """
     from goldsmith.curate.similarity import SimilarPairs
     from goldsmith.retrieve.rank import GoldQuery, retrieve
 
@@ -137,14 +141,15 @@ def _retrieve(
     asking = [row for row in gold if row["pair_id"] in margins]
     queries = [GoldQuery(pair_id=row["pair_id"], p=float(1.0 / (1.0 + np.exp(-margins[row["pair_id"]])))) for row in asking]
     done = {row["pair_id"] for row in gold} | {row["pair_id"] for row in silver} | _asked_before(context, round_number)
+    vectors, rounds = similar.vectors_of([row["pair_id"] for row in asking]), context.config.rounds
     hits = retrieve(
         queries,
-        similar.vectors_of([row["pair_id"] for row in asking]),
+        vectors,
         similar.index,
         similar.pool_ids,
         similar.pool_contexts,
-        rule=context.config.rounds.k_rule,
-        k_max=context.config.rounds.k_max,
+        rule=rounds.k_rule,
+        k_max=rounds.k_max,
         excluded_contexts=closed_contexts(gold),
         excluded_pairs=done,
     )
@@ -155,7 +160,7 @@ def _retrieve(
     ]
     with context.workspace.writer(f"retrieved_{round_number}", step=f"round_{round_number}", fingerprint=fingerprint) as out:
         out.write_rows(rows, RETRIEVED_SCHEMA)
-    return rows
+    return rows, similar.recall(vectors, rounds.k_max)
 
 
 def _asked_before(context: Context, round_number: int) -> set[str]:

@@ -227,6 +227,8 @@ class Round(Part):
     accuracy_then: float | None = None
     """Accuracy on the gold validation of its time; `accuracy_validation` is on today's, refitted, so that rounds compare."""
     retrieved: int | None = None
+    index_recall: float | None = None
+    """Share of the exact neighbours that an approximate index found; None where the search was exact."""
     to_humans: int | None = None
     to_llm: int | None = None
 
