@@ -30,6 +30,8 @@ RETRIEVED_SCHEMA = pa.schema(
     [("pair_id", pa.string()), ("priority", pa.float64()), ("gold_ids", pa.string()), ("to_humans", pa.bool_())]
 )
 MARGIN_SCHEMA = pa.schema([("pair_id", pa.string()), ("split", pa.string()), ("p", pa.float64()), ("margin", pa.float64())])
+FEWEST_PROMPTS = 5
+"""Below this a head cannot be fitted and checked on prompts it has not seen."""
 
 
 def seed_silver(context: Context, fingerprint: str) -> dict[str, Any]:
@@ -115,9 +117,11 @@ def gold_accuracy(context: Context, rows: Sequence[dict[str, Any]], margins: Any
 
 def checked(training: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
     """Return the rows; refuse a set that no head can be fitted to."""
-    if len({row["context_id"] for row in training}) < 5:
+    prompts = len({row["context_id"] for row in training})
+    if prompts < FEWEST_PROMPTS:
         raise UserError(
-            f"{where}: only {len(training)} silver pairs of fewer than 5 prompts are left to train on; raise seed_selection.size, or add pairs to the pool"
+            f"{where}: {len(training)} silver pairs of {prompts} prompts are left to train on, and a head needs {FEWEST_PROMPTS} prompts; "
+            "raise seed_selection.size, or add pairs to the pool"
         )
     return training
 
