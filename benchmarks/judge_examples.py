@@ -1,7 +1,7 @@
 """Does a judge do better when it is shown human-labelled pairs like the one it judges, rather than random ones, or none?
 
     python benchmarks/judge_examples.py --check   the nearest-example judge on 200 pairs of each set, the embedded model on 4; under five minutes
-    python benchmarks/judge_examples.py --full    all pairs of each set, the embedded model on 40; resumable (--work)
+    python benchmarks/judge_examples.py --full    all pairs of each set, the embedded model on 24; resumable (--work)
 
 On PandaLM (majority of three people) and auto-j; ties left out. Examples come from the same set, never from the context of the pair that
 is judged. Two judges:
@@ -85,7 +85,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--work", type=Path, default=ROOT / ".work" / "judge_examples")
     arguments = parser.parse_args()
-    used, asked = (None, 40) if arguments.full else (200, 4)
+    used, asked = (None, 24) if arguments.full else (200, 4)
     embedder = Embedder(cache=arguments.work / "vectors.sqlite")
     sets = [read_set(name, embedder, used) for name in SETS]
     print(f"{'judge':<26} {'set':<8} {'examples':<10} {'pairs':>5} {'prompts':>7}  right (95 %)           against random (95 %)")

@@ -14,6 +14,7 @@ from goldsmith.llm.fence import fence_end, fence_tag, fenced, neutralise
 from goldsmith.llm.prompt import load_prompt
 from goldsmith.llm.repair import read_many
 from goldsmith.llm.shorten import shorten, tokens_of
+from goldsmith.pool.words import words
 from goldsmith.retrieve.text import plain_text
 from goldsmith.types import Pair
 
@@ -23,6 +24,8 @@ CONTEXT_SHARE = 0.6
 CLOSED_TOKENS = 60
 """Further room in the reply for task, objectivity and controversiality."""
 UNLIMITED = 1_000_000_000
+COPIED_WORDS = 5
+"""So many words in a row that also stand in a prompt's example are a copy of it."""
 
 Progress = Callable[[int, int], None]
 
@@ -68,7 +71,8 @@ def label_pairs(
     """
     endpoint = llm.config.endpoints[0]
     limits = EMBEDDED_LIMITS if endpoint.kind == "embedded" else LIMITS
-    examples = [text for role, text in load_prompt(_prompt_name(limits, taxonomy)).messages if role == "assistant"]
+    answers = [text for role, text in load_prompt(_prompt_name(limits, taxonomy)).messages if role == "assistant"]
+    examples = frozenset().union(*map(_runs, answers))
 
     def read(reply: Completion) -> OpenFields | AllFields:
         return _read(reply.text, taxonomy, examples)
@@ -115,12 +119,18 @@ def _prompt_name(limits: Limits, taxonomy: Taxonomy | None) -> str:
     return limits.prompt if taxonomy is None else "attributes_all"
 
 
-def _read(text: str, taxonomy: Taxonomy | None, examples: Sequence[str]) -> OpenFields | AllFields:
+def _read(text: str, taxonomy: Taxonomy | None, examples: frozenset[tuple[bytes, ...]]) -> OpenFields | AllFields:
     fields = read_reply(text, taxonomy)
-    # Small models like to hand the prompt's own example back.
-    if any(fields.guideline in example for example in examples):
+    # Small models like to hand the prompt's own example back, with another number in it.
+    if _runs(fields.guideline) & examples:
         raise ParseError("guideline: it must be about this request, not copied from the example")
     return fields
+
+
+def _runs(text: str) -> frozenset[tuple[bytes, ...]]:
+    """Return every run of `COPIED_WORDS` words; of a shorter text the whole."""
+    found = words(text)
+    return frozenset(tuple(found[at : at + COPIED_WORDS]) for at in range(max(1, len(found) - COPIED_WORDS + 1)))
 
 
 def _material(pair: Pair, limits: Limits) -> str:

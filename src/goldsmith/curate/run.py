@@ -63,6 +63,7 @@ def run(workspace: Workspace, *, restart: bool = False, progress: Progress | Non
             _write_usage(context)
             context.close()
         _write_timing(workspace, folder)
+        context.progress.note("writing the report")
         report = write_report(workspace, folder)
         atomic.write_json(folder / FINISHED, {"seconds": round(time.monotonic() - started, 1), "report": str(report)})
         return RunResult(run=int(folder.name), steps_run=ran, report=str(report))

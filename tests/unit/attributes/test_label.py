@@ -1,9 +1,10 @@
 """Attributes by a scripted LLM: valid, mended, and failed in every way."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from goldsmith.config.llm import EndpointConfig, LlmConfig
 from goldsmith.errors import ParseError
 from goldsmith.llm import LlmGroup
 from goldsmith.llm.mock import Reply, Script, ScriptedServer
+from goldsmith.llm.prompt import load_prompt
 from goldsmith.llm.shorten import tokens_of
 from goldsmith.retrieve.embed import Embedded
 from goldsmith.types import Attributes, Pair
@@ -69,14 +71,13 @@ def test_a_quality_named_twice_counts_once() -> None:
     assert read_reply(json.dumps({**GOOD, "desired": ["accuracy", "brevity", "Accuracy"]})).desired == ["accuracy", "brevity"]
 
 
-def test_the_prompts_own_example_is_no_guideline(tmp_path: Path) -> None:
-    from unittest.mock import patch
-
-    from goldsmith.llm.prompt import load_prompt
-
-    example = load_prompt("attributes_small").messages[2][1]
+@pytest.mark.parametrize("change", [lambda text: text, lambda text: " ".join(["Surely", *text.split()[-8:]])])
+def test_the_prompts_own_example_is_no_guideline(tmp_path: Path, change: Callable[[str], str]) -> None:
+    """Neither whole nor with another beginning."""
+    example = json.loads(load_prompt("attributes_small").messages[2][1])
+    copied = json.dumps({"desired": ["brevity"], "guideline": change(example["guideline"])})
     with patch("goldsmith.attributes.label.LIMITS", EMBEDDED_LIMITS):
-        found, bodies = label(lambda body, number: Reply(text=example), tmp_path, [pair(0)])
+        found, bodies = label(lambda body, number: Reply(text=copied), tmp_path, [pair(0)])
     assert found.failed == {"invalid": 1}
     assert len(bodies) == 2
 
