@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import Any, TextIO, TypeVar
@@ -73,9 +73,9 @@ def _finite(value: Any) -> Any:
     return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
-def table(rows: list[tuple[str, ...]], head: tuple[str, ...] | None = None) -> str:
+def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...] | None = None) -> str:
     """Return rows as aligned text columns; the first column to the left, the others to the right."""
-    lines = ([head] if head else []) + rows
+    lines = [*([head] if head else []), *rows]
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
