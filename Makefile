@@ -10,6 +10,8 @@ READY := $(VENV)/.ready
 # Where PyPI's torch is a CUDA build and there is no GPU, name PyTorch's CPU index: make setup TORCH_ARGS="--index-url ADDRESS"
 TORCH_ARGS ?=
 DEMO := demo-workspace
+# Tests share the processors, a file at a time; each worker computes with one thread.
+TEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile
 ifneq ($(wildcard ../shared/data),)
 export GOLDSMITH_DATA ?= $(abspath ../shared/data)
 endif
@@ -29,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TEST_ARGS)
 
 demo: setup
 	@test -f $(DEMO)/goldsmith.toml || $(BIN)/goldsmith init $(DEMO) --config configs/demo.toml

@@ -42,10 +42,10 @@ EXPECTED = ["Question 0?", "Question 1?", "Question 2?"]
         ("a.json", json.dumps(ROWS, indent=1).encode(), "json"),
         ("a.json", json.dumps({"easy": ROWS[:1], "hard": ROWS[1:]}, indent=1).encode(), "json"),
         ("a.json", JSONL, "jsonl"),
-        ("a.jsonl.gz", gzip.compress(JSONL), "jsonl.gz"),
-        ("a.json.gz", gzip.compress(json.dumps(ROWS).encode()), "json.gz"),
+        ("a.jsonl.gz", gzip.compress(JSONL, mtime=0), "jsonl.gz"),
+        ("a.json.gz", gzip.compress(json.dumps(ROWS).encode(), mtime=0), "json.gz"),
         ("a.jsonl.zst", zstandard.compress(JSONL), "jsonl.zst"),
-        ("no-suffix", gzip.compress(JSONL), "jsonl.gz"),
+        ("no-suffix", gzip.compress(JSONL, mtime=0), "jsonl.gz"),
     ],
 )
 def test_text_containers(tmp_path: Path, name: str, data: bytes, container: str) -> None:
@@ -83,7 +83,7 @@ def test_archives_are_read_in_place_and_nothing_is_unpacked_outside(tmp_path: Pa
 
 
 def test_packed_members_of_an_archive_are_unpacked(tmp_path: Path) -> None:
-    members = {"a.jsonl.gz": gzip.compress(JSONL), "b.jsonl.zst": zstandard.compress(JSONL)}
+    members = {"a.jsonl.gz": gzip.compress(JSONL, mtime=0), "b.jsonl.zst": zstandard.compress(JSONL)}
     assert contexts(archive(tmp_path / "set.tar.gz", members)) == EXPECTED * 2
 
 
@@ -159,7 +159,7 @@ def test_a_folder_is_read_file_by_file_and_other_files_are_rejects(tmp_path: Pat
     [
         ("a.jsonl", b"", "is empty"),
         ("a.jsonl", b"\n \n", "is empty"),
-        ("a.jsonl.gz", gzip.compress(JSONL * 1000)[:-20], "cut short"),
+        ("a.jsonl.gz", gzip.compress(JSONL * 1000, mtime=0)[:-20], "cut short"),
         ("a.jsonl.gz", b"\x1f\x8b" + b"junk" * 20, "broken"),
         ("a.jsonl.zst", zstandard.compress(JSONL)[:-10] + b"0123456789", "broken"),
         ("a.tar.gz", b"\x1f\x8b" + b"junk" * 20, "broken"),
