@@ -60,6 +60,13 @@ def picture(make: Callable[[Any, bool], Any], alt: str) -> Picture:
     return Picture(wide=wide, narrow=narrow, alt=alt)
 
 
+def svg(make: Callable[[Any, bool], Any], is_narrow: bool) -> str:
+    """Return one form of a chart as SVG that loads nothing; `make` is as for `picture`."""
+    import altair
+
+    return _svg(_finish(make(altair, is_narrow), is_narrow))
+
+
 def rows_height(num_rows: int, row_px: int, least: int = 60) -> int:
     """Return a plot height that gives every row the same room."""
     return max(least, num_rows * row_px)
@@ -94,8 +101,11 @@ def _finish(chart: Any, is_narrow: bool) -> dict[str, Any]:
 
 def _address(spec: dict[str, Any]) -> str:
     """Return the drawn chart as a `data:` address; an image runs no script and loads nothing."""
+    return "data:image/svg+xml;base64," + base64.b64encode(_svg(spec).encode("utf-8")).decode("ascii")
+
+
+def _svg(spec: dict[str, Any]) -> str:
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    svg = re.sub(r"(<svg[^>]*>)", lambda match: match[1] + _STYLE, svg, count=1)
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    drawn = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    return re.sub(r"(<svg[^>]*>)", lambda match: match[1] + _STYLE, drawn, count=1)

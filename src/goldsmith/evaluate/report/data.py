@@ -296,6 +296,8 @@ class Stage2(Part):
     known_noise: KnownNoise | None = None
     gold_rm: Estimate | None = None
     """The gold RM on gold validation."""
+    statements: list[str] = Field(default_factory=list)
+    """What is wrong with gold, judges or models that decided here."""
     examples: list[ExamplePair] = Field(default_factory=list)
 
 

@@ -271,6 +271,7 @@ class _Reader:
             by_task=tables.actions_by_task(self.workspace),
             known_noise=tables.known_noise(self.workspace)[0],
             gold_rm=_gold_rm(self.facts.get("scores", {}).get("gold_rm") or facts.get("gold_rm") or {}),
+            statements=facts.get("statements", []),
             examples=tables.examples(self.workspace),
         )
 

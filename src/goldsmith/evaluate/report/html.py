@@ -41,7 +41,7 @@ def write_report(data: ReportData, out_dir: Path) -> Path:
 def render(data: ReportData) -> str:
     """Return the page as HTML."""
     words = data.words or write_words(data)
-    template = _environment().get_template("template.html")
+    template = environment().get_template("template.html")
     page: str = template.render(
         data=data,
         words=[paragraph for paragraph in words if paragraph.tone != "next"],
@@ -50,27 +50,32 @@ def render(data: ReportData) -> str:
         tiles=_tiles(data),
         missing=missing_stages(data),
         config=json.dumps(data.config, ensure_ascii=False, indent=2, sort_keys=False),
-        style=(_HERE / "style.css").read_text(encoding="utf-8"),
-        created=_readable(data.created),
+        style=style(),
+        created=readable(data.created),
     )
     return page
 
 
-def _environment() -> Any:
-    """Return the Jinja2 environment with our formats as filters."""
+def environment(*folders: Path) -> Any:
+    """Return the Jinja2 environment with our formats as filters: this room's templates, and those of further folders before them."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    made = Environment(
+        loader=FileSystemLoader([*folders, _HERE]), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         finalize=lambda value: say.clean(value) if type(value) is str else value,
     )  # fmt: skip
     for function in (
         say.percent, say.points, say.span, say.span_points, say.alpha_span, say.decimal, say.count, say.duration, say.share_of,
-        say.plural, figures.model_title, _tone_title, _prose,
+        say.plural, figures.model_title, _tone_title, _prose, readable,
     ):  # fmt: skip
-        environment.filters[function.__name__.lstrip("_")] = function
-    environment.globals["action_titles"] = figures.ACTION_TITLES
-    return environment
+        made.filters[function.__name__.lstrip("_")] = function
+    made.globals["action_titles"] = figures.ACTION_TITLES
+    return made
+
+
+def style() -> str:
+    """Return the style sheet of every page."""
+    return (_HERE / "style.css").read_text(encoding="utf-8")
 
 
 def _pictures(data: ReportData) -> dict[str, Picture | None]:
@@ -136,7 +141,7 @@ def _prose(text: str) -> Any:
     return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
 
 
-def _readable(created: str) -> str:
+def readable(created: str) -> str:
     """Return an ISO time as `22 November 2026, 10:48 UTC`; anything else as it is."""
     try:
         moment = datetime.fromisoformat(created)

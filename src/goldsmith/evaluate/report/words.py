@@ -121,7 +121,8 @@ def _stage2(stage2: Stage2) -> list[Paragraph]:
         f"{say.count(flipped)} round ({say.percent(flipped / total)}), gave {say.count(relabelled)} the label of a person or an LLM, and dropped "
         f"{say.count(dropped)}."
     )
-    return [Paragraph(tone="plain", text=text + _noise(stage2.known_noise))]
+    alerts = [Paragraph(tone="alert", text=f"{told[:1].upper()}{told[1:]}.") for told in stage2.statements]
+    return [*alerts, Paragraph(tone="plain", text=text + _noise(stage2.known_noise))]
 
 
 def _noise(noise: KnownNoise | None) -> str:

@@ -1,0 +1,79 @@
+"""`goldsmith eval` as one call: models and benchmarks in, results and their folders out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from goldsmith.benchdata.suite import find_suite
+from goldsmith.config import GoldsmithConfig
+from goldsmith.config.evaluate import EvalModelConfig
+from goldsmith.config.load import resolve_path
+from goldsmith.errors import UserError
+from goldsmith.evaluate.engines.open import opener
+from goldsmith.evaluate.runner import Evaluation, Progress, evaluate_engines
+from goldsmith.evaluate.scoring.rule import Settings
+
+
+def evaluate_models(
+    models: Sequence[str | EvalModelConfig],
+    out: Path,
+    *,
+    suite: str | Path | None = None,
+    benchmarks: Sequence[str] = (),
+    only: Sequence[str] = (),
+    config: GoldsmithConfig | None = None,
+    cache: Path | None = None,
+    answers: Path | None = None,
+    report: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate models on every benchmark that is there, and write one folder for each below `out/models`.
+
+    Args:
+        models: what `EvalModelConfig.model` takes, also as `LABEL=MODEL`.
+        out: the evaluation's folder; run again with the same one, nothing is computed twice.
+        suite: folder in which benchmarks are found by the looks of their rows.
+        benchmarks: NAME=PATH, or a benchmark's NAME alone, from the hub; any other NAME is that of a file of labelled pairs.
+        only: ids of benchmarks; empty: all that are there.
+        config: sections `evaluate` (models, suite, benchmarks, bootstrap), `llm`, and the seed.
+        cache: SQLite file of scores; None: `scores.sqlite` in `out`.
+        answers: SQLite file of judges' answers; None: `llm.sqlite` in `out`.
+        report: write report.html and the other files of `goldsmith eval compare` into `out` too, over these models.
+        progress: called with (done, in all, unit, what).
+
+    Returns:
+        The results; `num_failed` of each group counts items without score or verdict, which count as not right.
+
+    Raises:
+        UserError: no model or benchmark, an unknown one, two models of one name, a model that cannot be loaded.
+        DataError: a benchmark's file, or one of scores, does not have the layout it should have; the message names file and line.
+        ProviderError: a server failed for good; what came is kept, and the same call goes on.
+    """
+    settings = config or GoldsmithConfig()
+    chosen = [*(labelled(model) for model in models), *settings.evaluate.models]
+    if not chosen:
+        raise UserError(
+            "no model to evaluate: give a folder or hub id, or random, oracle, constant, longer, scores:FILE, judge:NAME, DIALECT:URL"
+        )
+    base = Path(settings.base_dir or ".").resolve()
+    folder = suite if suite is not None else settings.evaluate.suite and resolve_path(settings.evaluate.suite, base)
+    found = find_suite(folder, [*benchmarks, *settings.evaluate.benchmarks], only=only)
+    openers = [opener(model, settings, out, answers) for model in chosen]
+    drawn = Settings(seed=settings.seed, resamples=settings.evaluate.bootstrap)
+    evaluation = evaluate_engines(openers, found, out, drawn, cache=cache, progress=progress)
+    if report:
+        from goldsmith.evaluate.compare import write_comparison
+
+        write_comparison(evaluation.folders, out)
+    return evaluation
+
+
+def labelled(model: str | EvalModelConfig) -> EvalModelConfig:
+    """Return the model of `LABEL=MODEL`, or of a MODEL alone."""
+    if isinstance(model, EvalModelConfig):
+        return model
+    label, equals, spec = model.partition("=")
+    if equals and label and spec and "/" not in label and ":" not in label:
+        return EvalModelConfig(model=spec, name=label)
+    return EvalModelConfig(model=model)

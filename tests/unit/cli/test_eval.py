@@ -1,0 +1,37 @@
+"""`goldsmith eval` from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bench_files
+from goldsmith.cli.main import run
+
+
+def test_eval_prints_results_and_absent_benchmarks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench_files.write_lines(tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench(place) for place in range(3)])
+    command = ["eval", "random", "best=oracle", "--suite", str(tmp_path / "suite"), "--out", str(tmp_path / "out")]
+    assert run(command) == 0
+    text = capsys.readouterr().out
+    assert "JudgeBench" in text
+    assert "100.00" in text
+    assert "absent: RewardBench 2 (hub dataset allenai/reward-bench-2, split test)" in text
+    assert run([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [result["model"]["name"] for result in told["results"]] == ["random", "best"]
+
+
+def test_missing_scores_give_a_partial_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench(place) for place in range(2)])
+    scores = bench_files.write_lines(tmp_path / "scores.jsonl", [{"pair_id": "p0", "scores": [1, 0]}])
+    assert run(["eval", f"scores:{scores}", "--benchmark", f"JudgeBench={data}", "--out", str(tmp_path / "out")]) == 3
+    assert "50.00" in capsys.readouterr().out
+
+
+def test_errors_name_the_place_and_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "random", "--out", str(tmp_path / "out")]) == 1
+    assert "--suite FOLDER" in capsys.readouterr().err
+    data = bench_files.write_lines(tmp_path / "jb.jsonl", [{**bench_files.judgebench(), "label": "C"}])
+    assert run(["eval", "random", "--benchmark", f"judgebench={data}", "--out", str(tmp_path / "out")]) == 1
+    assert "jb.jsonl:1: label is 'C'" in capsys.readouterr().err

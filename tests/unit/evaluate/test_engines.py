@@ -1,0 +1,271 @@
+"""Servers in every dialect, stored scores, judges and checkpoints: what they are asked, what is read, and how they fail."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench_files
+from goldsmith.benchdata.item import Item, one_turn
+from goldsmith.benchdata.suite import find_suite
+from goldsmith.config import GoldsmithConfig
+from goldsmith.config.evaluate import EvalModelConfig
+from goldsmith.config.llm import EndpointConfig, LlmConfig
+from goldsmith.errors import DataError, ProviderError, UserError
+from goldsmith.evaluate.engines.dialects import DIALECTS, Query, parsed
+from goldsmith.evaluate.engines.engine import Rated, Text
+from goldsmith.evaluate.engines.http import HttpEngine
+from goldsmith.evaluate.engines.judge import JudgeEngine
+from goldsmith.evaluate.engines.open import opener
+from goldsmith.evaluate.engines.score_file import ScoreFileEngine
+from goldsmith.llm import LlmGroup
+from goldsmith.llm.mock import Reply, ScriptedServer
+from goldsmith.reward.tiny import write_tiny_model
+from scripted_judge import choose, right
+
+REPLIES: dict[str, Callable[[list[float]], Any]] = {
+    "vllm-classify": lambda scores: {"data": [{"index": place, "label": "x", "probs": [score], "num_classes": 1} for place, score in reversed(list(enumerate(scores)))]},
+    "vllm-chat": lambda scores: {"data": [{"index": 0, "probs": scores}]},
+    "vllm-pooling": lambda scores: {"data": [{"index": place, "data": [[score]]} for place, score in enumerate(scores)]},
+    "vllm-score": lambda scores: {"data": [{"index": place, "object": "score", "score": score} for place, score in enumerate(scores)]},
+    "vllm-rerank": lambda scores: {"results": [{"index": place, "document": {"text": ""}, "relevance_score": score} for place, score in reversed(list(enumerate(scores)))]},
+    "cohere-rerank": lambda scores: {"id": "x", "results": [{"index": place, "relevance_score": score} for place, score in enumerate(scores)]},
+    "sglang-classify": lambda scores: [{"embedding": [score], "meta_info": {}} for score in scores],
+    "sglang-embeddings": lambda scores: {"data": [{"index": place, "embedding": [0.0, score]} for place, score in enumerate(scores)]},
+    "sglang-rerank": lambda scores: [{"score": score, "document": "", "index": place} for place, score in reversed(list(enumerate(scores)))],
+    "tei-predict": lambda scores: [[{"score": score, "label": "x"}] for score in scores],
+    "tei-rerank": lambda scores: [{"index": place, "score": score} for place, score in enumerate(scores)],
+    "infinity-classify": lambda scores: {"object": "classify", "data": [[{"score": score, "label": "x"}] for score in scores]},
+    "infinity-rerank": lambda scores: {"object": "rerank", "results": [{"relevance_score": score, "index": place} for place, score in enumerate(scores)]},
+    "llamafactory": lambda scores: {"id": "x", "object": "score.evaluation", "model": "m", "scores": scores},
+    "openrlhf": lambda scores: {"rewards": scores, "scores": scores, "extra_logs": {}},
+}  # fmt: skip
+"""What each server answers, as its documentation shows it."""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "model", seed=3, num_labels=1)
+
+
+def texts(count: int, contexts: int = 1) -> list[Text]:
+    return [
+        Text(
+            text_id=f"{place:032x}",
+            context_id=f"c{place % contexts}",
+            context=one_turn(f"question {place % contexts}"),
+            reply="x" * (place + 1),
+        )
+        for place in range(count)
+    ]
+
+
+def engine_of(server: ScriptedServer, dialect: str, tiny: Path | None = None, **settings: Any) -> HttpEngine:
+    config = EvalModelConfig(
+        model="served", served_model="m", tokenizer=str(tiny) if tiny else None, **{"max_retries": 1, **settings}
+    )
+    return HttpEngine(DIALECTS[dialect], server.base_url.removesuffix("/v1"), config, base_delay_s=0.0)
+
+
+def rate(engine: HttpEngine, wanted: list[Text]) -> dict[str, Rated]:
+    return {text.text_id: rated for part in engine.rate(wanted) for text, rated in part}
+
+
+def told(body: dict[str, Any]) -> list[str]:
+    """The replies that a request asks about, whatever its dialect; rendered ones by the last run of x."""
+    for key in ("documents", "text_2", "texts"):
+        if key in body:
+            return [str(text) for text in body[key]]
+    if body.get("messages") and isinstance(body["messages"][0], dict):
+        return [body["messages"][-1]["content"]]
+    found = (
+        body.get("input") or body.get("text") or body.get("query") or body.get("messages") or [item[0] for item in body["inputs"]]
+    )
+    return ["x" * text.count("x") for text in found]
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_scores_come_back_in_the_order_of_the_texts(tiny: Path, dialect: str) -> None:
+    assert DIALECTS.keys() == REPLIES.keys()
+    script = lambda body, _number: Reply(raw=json.dumps(REPLIES[dialect]([float(len(text)) for text in told(body)])).encode())
+    with ScriptedServer(script) as server:
+        engine = engine_of(server, dialect, tiny, batch=3)
+        found = rate(engine, texts(7))
+        assert {path.split("?")[0] for path in server.paths} == {DIALECTS[dialect].path}
+        assert len(server.bodies) == (7 if DIALECTS[dialect].asks == "chat" else 3)
+    assert [found[f"{place:032x}"].value for place in range(7)] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+
+
+def test_raw_logits_are_asked_for() -> None:
+    query = [Query(messages=[*one_turn("question"), {"role": "assistant", "content": "reply"}], rendered="text")]
+    assert DIALECTS["vllm-chat"].request("m", query)["use_activation"] is False
+    assert DIALECTS["tei-predict"].request(None, query)["raw_scores"] is True
+    assert DIALECTS["vllm-classify"].request("m", query)["add_special_tokens"] is False
+
+
+def test_a_reply_of_another_length_or_form_is_refused_and_nothing_is_guessed() -> None:
+    with pytest.raises(ProviderError, match="1 scores came for 2 texts"):
+        parsed(DIALECTS["llamafactory"], {"scores": [0.5]}, 2)
+    with pytest.raises(ProviderError, match="none of vllm-classify"):
+        parsed(DIALECTS["vllm-classify"], {"data": [{"index": 0, "probs": [0.1, 0.9]}]}, 1)
+    with pytest.raises(ProviderError, match="places"):
+        parsed(DIALECTS["tei-rerank"], [{"index": 1, "score": 0.1}, {"index": 1, "score": 0.2}], 2)
+    assert parsed(DIALECTS["openrlhf"], {"rewards": [float("nan"), 1.0]}, 2) == [None, 1.0]
+
+
+def test_a_server_that_fails_for_good_says_so_and_what_came_before_is_kept() -> None:
+    def script(body: dict[str, Any], number: int) -> Reply:
+        if number >= 2:
+            return Reply(status=503, raw=b"overloaded")
+        return Reply(raw=json.dumps({"data": [{"index": 0, "probs": [1.0]}]}).encode())
+
+    came: list[tuple[Text, Rated]] = []
+
+    def gather(engine: HttpEngine) -> None:
+        for part in engine.rate(texts(5)):
+            came.extend(part)
+
+    with ScriptedServer(script) as server:
+        engine = engine_of(server, "vllm-chat", concurrency=1)
+        with pytest.raises(ProviderError, match=r"no scores after 2 attempts.*run the same command again"):
+            gather(engine)
+    assert len(came) == 2
+
+
+def test_a_busy_server_is_asked_again() -> None:
+    def script(body: dict[str, Any], number: int) -> Reply:
+        return (
+            Reply(status=429, raw=b"")
+            if number == 0
+            else Reply(raw=json.dumps({"data": [{"index": 0, "probs": [2.0]}]}).encode())
+        )
+
+    with ScriptedServer(script) as server:
+        assert rate(engine_of(server, "vllm-chat"), texts(1))[f"{0:032x}"].value == 2.0
+
+
+def test_a_text_that_the_server_refuses_is_that_text_s_failure(tiny: Path) -> None:
+    def script(body: dict[str, Any], _number: int) -> Reply:
+        lengths = [len(text) for text in told(body)]
+        return Reply(status=413, raw=b"too long") if max(lengths) > 3 else Reply(raw=json.dumps({"rewards": lengths}).encode())
+
+    with ScriptedServer(script) as server:
+        found = rate(engine_of(server, "openrlhf", tiny), texts(4))
+    assert [found[f"{place:032x}"].value for place in range(4)] == [1.0, 2.0, 3.0, None]
+    assert "too long" in found[f"{3:032x}"].failure
+
+
+def test_dialects_of_prompt_and_reply_take_one_turn_only() -> None:
+    turns = [*one_turn("question"), {"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]
+    with ScriptedServer(lambda _body, _number: Reply(status=500)) as server:
+        found = rate(engine_of(server, "vllm-score"), [Text(text_id="t", context_id="c", context=turns, reply="x")])
+        assert server.bodies == []
+    assert "one user turn" in found["t"].failure
+
+
+def test_what_can_be_wrong_with_an_address_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    config = GoldsmithConfig()
+    for spec, message in (
+        ("http://there", "needs its dialect"),
+        ("vllm-chat:http://user:secret@there", "address alone"),
+        ("judge:nobody", "names no llm.endpoints"),
+        ("scores:absent.jsonl", "no such file"),
+    ):
+        with pytest.raises(UserError, match=message) as caught:
+            opener(EvalModelConfig(model=spec), config, tmp_path)
+        assert "secret" not in str(caught.value)
+    with pytest.raises(UserError, match="--tokenizer"):
+        opener(EvalModelConfig(model="vllm-classify:http://there"), config, tmp_path)()
+
+
+def item(name: str = "p0", better: int = 0, benchmark: str = "judgebench") -> Item:
+    replies = ["good reply", "bad reply"] if better == 0 else ["bad reply", "good reply"]
+    good = [better == 0, better == 1]
+    return Item(
+        benchmark=benchmark, subset="Knowledge", item_id=name, context=one_turn(f"question {name}"), replies=replies, good=good,
+        comparisons=[(better, 1 - better)], is_ordered=True, meta={"split": "gpt"},
+    )  # fmt: skip
+
+
+def stored(folder: Path, rows: list[dict[str, Any]]) -> ScoreFileEngine:
+    return ScoreFileEngine(bench_files.write_lines(folder / "scores.jsonl", rows))
+
+
+def test_stored_scores_are_matched_by_the_benchmark_s_ids(tmp_path: Path) -> None:
+    engine = stored(tmp_path, [{"pair_id": "p0", "scores": [1.5, 0.5]}, {"item_id": "p1", "scores": [None, 2]}])
+    answers = engine.answer([item("p0"), item("p1"), item("p2")])
+    assert [answer.scores for answer in answers] == [[1.5, 0.5], [None, 2.0], [None, None]]
+    assert "reply 0" in answers[1].reason
+    assert "holds no score" in answers[2].reason
+
+
+def test_stored_scores_that_are_nan_are_missing_and_those_of_another_length_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text('[{"pair_id": "p0", "scores": [NaN, 1.0]}]', encoding="utf-8")
+    assert ScoreFileEngine(path).answer([item("p0")])[0].scores == [None, 1.0]
+    with pytest.raises(DataError, match=r"scores.jsonl:1: 3 scores, and judgebench p0 has 2 replies"):
+        stored(tmp_path, [{"pair_id": "p0", "scores": [1, 2, 3]}]).answer([item("p0")])
+    with pytest.raises(DataError, match=r"scores.jsonl:2: p0 stands at scores.jsonl:1"):
+        stored(tmp_path, [{"pair_id": "p0", "scores": [1, 2]}] * 2)
+    with pytest.raises(DataError, match="no known layout"):
+        stored(tmp_path, [{"name": "p0", "value": 1}])
+
+
+def test_stored_decisions_of_two_games_turn_the_second_round(tmp_path: Path) -> None:
+    engine = stored(
+        tmp_path,
+        [
+            {"pair_id": "p0", "decisions": ["A>B", "B>A"]},
+            {"pair_id": "p1", "judgments": [{"decision": "A=B"}, {"decision": None}]},
+        ],
+    )
+    assert engine.answer([item("p0"), item("p1")])[0].games == [[1, 1]]
+    assert engine.answer([item("p1")])[0].games == [[0, None]]
+    assert stored(tmp_path, [{"pair_id": "p0", "decisions": ["A>B", "A>B"]}]).answer([item("p0", better=1)])[0].games == [[-1, 1]]
+
+
+def judge(tmp_path: Path, server: ScriptedServer) -> JudgeEngine:
+    endpoint = EndpointConfig(name="scripted", base_url=server.base_url)
+    return JudgeEngine(LlmGroup(LlmConfig(endpoints=[endpoint], max_retries=0), tmp_path / "llm.sqlite", seed=0), "scripted")
+
+
+def test_a_judge_plays_two_games_with_the_replies_swapped(tmp_path: Path) -> None:
+    with ScriptedServer(right) as server, judge(tmp_path, server) as engine:
+        answers = engine.answer([item("p0"), item("p1", better=1)])
+        assert [answer.games for answer in answers] == [[[1, 1]], [[1, 1]]]
+        assert len(server.bodies) == 4
+        engine.answer([item("p0")])
+        assert len(server.bodies) == 4
+
+
+def test_a_judge_that_always_takes_the_first_is_right_once_in_each_pair_of_games(tmp_path: Path) -> None:
+    with ScriptedServer(lambda _body, _number: choose(1)) as server, judge(tmp_path, server) as engine:
+        # The first game shows the file's order, so it is right where reply 0 is the better one.
+        assert [answer.games for answer in engine.answer([item("p0"), item("p1", better=1)])] == [[[1, -1]], [[-1, 1]]]
+
+
+def test_a_judge_s_failure_is_no_verdict_and_single_replies_are_not_judged(tmp_path: Path) -> None:
+    tied = find_suite(None, [f"rewardbench-2={bench_files.write_lines(tmp_path / 't.jsonl', [bench_files.ties(0)])}"]).data[0]
+    with ScriptedServer(lambda _body, _number: Reply(text="I would rather not")) as server, judge(tmp_path, server) as engine:
+        answers = engine.answer([item("p0"), *tied.items()])
+    assert answers[0].games == [[None, None]]
+    assert answers[0].reason
+    assert all(game == [None, None] for game in answers[1].games)
+    assert "single replies" in answers[1].reason
+
+
+def test_a_checkpoint_scores_as_reward_model_does_empty_replies_too(tiny: Path, tmp_path: Path) -> None:
+    from goldsmith.reward import RewardModel
+
+    engine = opener(EvalModelConfig(model=str(tiny), max_length=64), GoldsmithConfig(), tmp_path)()
+    wanted = [*texts(2), Text(text_id="e", context_id="c0", context=one_turn("question 0"), reply=""), *texts(90)[-1:]]
+    found = {text.text_id: rated for part in engine.rate(wanted) for text, rated in part}
+    expected = RewardModel.load(tiny, max_length=64).score_replies(one_turn("question 0"), [text.reply for text in texts(2)])
+    assert [found[f"{place:032x}"].value for place in range(2)] == pytest.approx(list(expected), abs=1e-5)
+    assert found["e"].value is not None
+    long = found[f"{89:032x}"]
+    assert long.cut > 0
+    assert long.tokens == 64 + long.cut
+    assert engine.info.facts["max_length"] == 64
