@@ -30,3 +30,11 @@ class GoldConfig(Section):
     """Votes whose signed strengths differ by more go to an expert."""
     minimum: int = Field(default=30, ge=3)
     """Gold pairs below which the run stops and asks for more votes."""
+    retest_share: float = Field(default=0.05, ge=0.0, le=1.0)
+    """Share of verified pairs that are judged again, blind, by other annotators."""
+    retest_same_share: float = Field(default=0.02, ge=0.0, le=1.0)
+    """Share of verified pairs that return to one of those who voted first."""
+    retest_same_days: float = Field(default=7.0, ge=0.0)
+    """Days after which they return."""
+    retest_max_share: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Most of a batch's verified pairs that are judged again while the gate is undecided."""

@@ -44,7 +44,7 @@ def read_votes(path: Path) -> RecordedVotes:
     votes: list[Vote] = []
     pairs: list[Pair] = []
     num_rows = num_unusable = 0
-    for place, row in _json_lines(path):
+    for place, row in json_lines(path):
         num_rows += 1
         if "vote_id" in row:
             votes.append(_vote(row, place))
@@ -70,19 +70,25 @@ def import_votes(workspace: Workspace, path: Path) -> dict[str, int]:
 
     `not_asked_for` counts votes on pairs that are not in the queue: they are kept, and nothing depends on them unless the pair comes up.
     """
+    from goldsmith.gold.room import open_room
+    from goldsmith.gold.settle import recount
+
     found = read_votes(path)
-    store = VoteStore(workspace.annotation_db)
+    room = open_room(workspace)
     try:
+        store = VoteStore(room.database)
         asked_for = {item["pair_id"] for item in store.queue()}
+        new = store.add(found.votes, recorded=False)
+        recount(room, [vote.pair_id for vote in found.votes if vote.pair_id in asked_for] if new else [])
         return {
             "rows": found.num_rows,
             "votes": len(found.votes),
-            "new": store.add(found.votes, recorded=False),
+            "new": new,
             "not_asked_for": sum(vote.pair_id not in asked_for for vote in found.votes),
             **found.dropped,
         }
     finally:
-        store.close()
+        room.close()
 
 
 def export_queue(workspace: Workspace, path: Path) -> dict[str, int]:
@@ -91,8 +97,9 @@ def export_queue(workspace: Workspace, path: Path) -> dict[str, int]:
     Each line holds the pair, its attributes, the round that is asked for (`first` or `expert`) and how many votes it has.
     """
     from goldsmith.gold.gate import open_items
+    from goldsmith.gold.room import open_votes
 
-    store = VoteStore(workspace.annotation_db)
+    store = open_votes(workspace)
     try:
         items = open_items(store, workspace.config.gold)
     finally:
@@ -101,7 +108,12 @@ def export_queue(workspace: Workspace, path: Path) -> dict[str, int]:
     return {"pairs": len(items)}
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each row of a file of JSON lines, packed or not, with its place (`file:line`).
+
+    Raises:
+        DataError: the file is missing, broken, or holds something else.
+    """
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
             yield from _rows(stream, path)

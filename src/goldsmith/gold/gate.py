@@ -8,7 +8,7 @@ from typing import Any
 
 from goldsmith.config.gold import GoldConfig
 from goldsmith.gold.adjudicate import Outcome, adjudicate
-from goldsmith.gold.agreement import alpha_first, gate_outcome
+from goldsmith.gold.agreement import Agreement, alpha_first, gate_outcome, retest_outcome, together
 from goldsmith.gold.votes import VoteStore
 from goldsmith.types import Vote
 
@@ -29,7 +29,14 @@ class BatchResult:
 
 
 def judge_batch(
-    batch: str, votes: dict[str, list[Vote]], pair_ids: Sequence[str], config: GoldConfig, *, recorded: bool, seed: int
+    batch: str,
+    votes: dict[str, list[Vote]],
+    pair_ids: Sequence[str],
+    config: GoldConfig,
+    *,
+    recorded: bool,
+    seed: int,
+    retest: Agreement | None = None,
 ) -> BatchResult:
     """Return what a batch's votes amount to and what the gate says.
 
@@ -40,13 +47,19 @@ def judge_batch(
         config: the rules.
         recorded: the votes come from a file; the gate then reports and does not enforce, unless told to.
         seed: of the bootstrap.
+        retest: alpha of first verdicts against blind retests; None: the votes did not come through the room, which alone can ask again.
     """
     rules = {"votes_per_pair": config.votes_per_pair, "max_strength_gap": config.max_strength_gap}
     outcomes = {name: adjudicate(votes.get(name, []), **rules) for name in pair_ids}
     agreement = alpha_first([votes.get(name, []) for name in pair_ids], seed=seed)
-    outcome = gate_outcome(agreement, config.min_alpha)
+    checks = [gate_outcome(agreement, config.min_alpha)]
+    if retest is not None:
+        checks.append(retest_outcome(retest, config.min_alpha))
+    outcome = together(checks)
     enforced = config.enforce_gate if config.enforce_gate is not None else not recorded
     facts = {"batch": batch, **asdict(agreement), "outcome": outcome, "enforced": enforced, "recorded": recorded}
+    if retest is not None:
+        facts["alpha_retest"] = asdict(retest)
     return BatchResult(batch=batch, outcomes=outcomes, facts=facts, admitted=outcome == "pass" or not enforced)
 
 

@@ -1,75 +1,49 @@
-"""The votes table and the queue in `annotation.db`: the seam where the annotation room and recorded votes meet.
+"""The votes table and the queue: the seam where the annotation room, recorded votes and the pipeline meet.
 
-Votes are append-only: a vote is stored once under its id and never changed; the current state of a pair is a fold over
-its votes. SQLite in WAL mode by default, any SQLAlchemy URL otherwise.
+Votes are append-only: a vote is stored once under its id and its record never changes; one that was taken back is marked and counts for nothing. The
+current state of a pair is a fold over its votes.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from goldsmith.errors import StoreError
+from goldsmith.gold.adjudicate import signed_strength
+from goldsmith.gold.database import Database
+from goldsmith.gold.order import needed_tag, queue_order
+from goldsmith.gold.schema import PAIR_STATES, QUEUE, VOTES
 from goldsmith.identity import canonical_json
 from goldsmith.types import Vote
 
-METADATA = sa.MetaData()
-VOTES = sa.Table(
-    "votes",
-    METADATA,
-    sa.Column("vote_id", sa.String(64), primary_key=True),
-    sa.Column("pair_id", sa.String(32), nullable=False, index=True),
-    sa.Column("annotator", sa.String(200), nullable=False),
-    sa.Column("round", sa.String(16), nullable=False),
-    sa.Column("recorded", sa.Boolean, nullable=False),
-    sa.Column("record", sa.Text, nullable=False),
-)
-QUEUE = sa.Table(
-    "queue",
-    METADATA,
-    sa.Column("pair_id", sa.String(32), primary_key=True),
-    sa.Column("batch", sa.String(64), nullable=False, index=True),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("record", sa.Text, nullable=False),
-)
+CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 CHUNK = 500
 """Ids of one query: SQLite bounds the number of variables."""
+ROWS_AT_ONCE = 2000
 
 
 class VoteStore:
     """Votes and the queue of pairs that wait for them.
 
     Args:
-        place: a SQLite file, or a SQLAlchemy URL.
+        place: a SQLite file, a SQLAlchemy URL, or a database that is open (and stays so).
     """
 
-    def __init__(self, place: Path | str) -> None:
-        url = f"sqlite:///{place}" if isinstance(place, Path) else place
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _durable_sqlite)
-        sa.event.listen(self._engine, "handle_error", _explained)
-        METADATA.create_all(self._engine)
+    def __init__(self, place: Path | str | Database) -> None:
+        self._is_own = not isinstance(place, Database)
+        self._database = place if isinstance(place, Database) else Database(place)
 
     def add(self, votes: Iterable[Vote], *, recorded: bool) -> int:
         """Store votes and return how many were new; a vote id that is there already is left alone."""
-        rows = {
-            vote.vote_id: {
-                "vote_id": vote.vote_id,
-                "pair_id": vote.pair_id,
-                "annotator": vote.annotator,
-                "round": vote.round,
-                "recorded": recorded,
-                "record": vote.model_dump_json(),
-            }
-            for vote in votes
-        }
-        with self._engine.begin() as connection:
+        rows = {vote.vote_id: vote_row(vote, recorded=recorded) for vote in votes}
+        with self._database.write() as connection:
             known = set(_select_in(connection, VOTES.c.vote_id, list(rows), VOTES.c.vote_id))
             new = [row for name, row in rows.items() if (name,) not in known]
             if new:
@@ -77,61 +51,133 @@ class VoteStore:
         return len(new)
 
     def votes_of(self, pair_ids: Sequence[str]) -> dict[str, list[Vote]]:
-        """Return the votes of each pair, in the order of their ids."""
-        found: dict[str, list[Vote]] = defaultdict(list)
-        with self._engine.connect() as connection:
-            for (record,) in _select_in(connection, VOTES.c.pair_id, pair_ids, VOTES.c.record):
-                vote = Vote.model_validate_json(record)
-                found[vote.pair_id].append(vote)
-        return {name: sorted(votes, key=lambda vote: vote.vote_id) for name, votes in found.items()}
+        """Return the votes of each pair, in the order of their ids, without those that were taken back."""
+        with self._database.read() as connection:
+            return votes_in(connection, pair_ids)
 
-    def fill_queue(self, batch: str, items: Sequence[dict[str, Any]]) -> None:
-        """Put a batch of pairs into the queue, first item first; filling it again changes nothing.
+    def fill_queue(
+        self,
+        batch: str,
+        items: Sequence[dict[str, Any]],
+        *,
+        wanted: int = 3,
+        quotas: Mapping[str, float] | None = None,
+        expertise: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put a batch of pairs into the queue; filling it again changes nothing.
 
         Args:
             batch: name of the batch, `seed` or `round-3`.
-            items: what an annotator needs, as dicts with `pair_id`.
+            items: what an annotator needs, as dicts with `pair_id`, the most urgent first; `attributes` (a dict) and `checks` (what models said of each
+                reply, by side) are kept apart from the rest.
+            wanted: first-round votes.
+            quotas: see `queue_order`.
+            expertise: tag that people need, by task.
         """
-        rows = [
-            {"pair_id": item["pair_id"], "batch": batch, "position": position, "record": canonical_json(item)}
-            for position, item in enumerate(items)
-        ]
-        with self._engine.begin() as connection:
-            known = set(_select_in(connection, QUEUE.c.pair_id, [row["pair_id"] for row in rows], QUEUE.c.pair_id))
-            new = [row for row in rows if (row["pair_id"],) not in known]
-            if new:
-                connection.execute(QUEUE.insert(), new)
+        order = queue_order([item.get("attributes") for item in items], quotas or {})
+        texts = [_queue_row(batch, position, items[place]) for position, place in enumerate(order)]
+        ids = [row["pair_id"] for row in texts]
+        with self._database.write() as connection:
+            known = {name for (name,) in _select_in(connection, QUEUE.c.pair_id, ids, QUEUE.c.pair_id)}
+            placed = {name for (name,) in _select_in(connection, PAIR_STATES.c.pair_id, ids, PAIR_STATES.c.pair_id)}
+            last = connection.execute(sa.select(sa.func.max(PAIR_STATES.c.rank))).scalar()
+            start = 0 if last is None else last + 1
+            states = [
+                _state_row(batch, start + row["position"], items[place], wanted, expertise or {})
+                for row, place in zip(texts, order, strict=True)
+            ]
+            _insert(connection, QUEUE, [row for row in texts if row["pair_id"] not in known])
+            _insert(connection, PAIR_STATES, [row for row in states if row["pair_id"] not in placed])
 
     def queue(self) -> list[dict[str, Any]]:
-        """Return the queue in order, each item with its `batch`."""
-        query = sa.select(QUEUE.c.batch, QUEUE.c.record).order_by(QUEUE.c.batch, QUEUE.c.position)
-        with self._engine.connect() as connection:
-            return [{"batch": batch, **json.loads(record)} for batch, record in connection.execute(query)]
+        """Return the queue in order, each item with its `batch` and, where known, `attributes`; never with what models said of the replies."""
+        query = sa.select(QUEUE.c.batch, QUEUE.c.record, QUEUE.c.attributes).order_by(QUEUE.c.batch, QUEUE.c.position)
+        with self._database.read() as connection:
+            return [
+                {"batch": batch, **json.loads(record), **({"attributes": json.loads(attributes)} if attributes else {})}
+                for batch, record, attributes in connection.execute(query)
+            ]
 
     def close(self) -> None:
-        """Release the database."""
-        self._engine.dispose()
+        """Release the database, unless it was given open."""
+        if self._is_own:
+            self._database.close()
 
 
-def _explained(failure: Any) -> None:
-    """Turn what the database refuses into an error that names the file and the remedy."""
-    place, reason = failure.engine.url.database, str(failure.original_exception)
-    if "disk is full" in reason:
-        raise StoreError(f"{place}: no space left on the disk; no vote is lost. Free some space and run the same command again")
-    if isinstance(failure.sqlalchemy_exception, (sa.exc.OperationalError, sa.exc.DatabaseError)):
-        raise StoreError(
-            f"{place}: the votes cannot be read or written ({reason}); put a sound copy of the file back, or move it away"
-        )
+def votes_in(connection: sa.Connection, pair_ids: Sequence[str]) -> dict[str, list[Vote]]:
+    """Return the votes of each pair that count, in the order of their ids."""
+    found: dict[str, list[Vote]] = defaultdict(list)
+    for record, withdrawn_at in _select_in(connection, VOTES.c.pair_id, pair_ids, VOTES.c.record, VOTES.c.withdrawn_at):
+        if withdrawn_at is None:
+            vote = Vote.model_validate_json(record)
+            found[vote.pair_id].append(vote)
+    return {name: sorted(votes, key=lambda vote: vote.vote_id) for name, votes in found.items()}
 
 
-def _durable_sqlite(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA busy_timeout=10000")
+def vote_row(vote: Vote, *, recorded: bool, lease_id: str | None = None) -> dict[str, Any]:
+    """Return the row of a vote: its record, and the columns that are searched and summed."""
+    return {
+        "vote_id": vote.vote_id,
+        "pair_id": vote.pair_id,
+        "annotator": vote.annotator,
+        "round": vote.round,
+        "recorded": recorded,
+        "record": vote.model_dump_json(),
+        "lease_id": lease_id,
+        "choice": vote.choice,
+        "strength": None if vote.choice == "discard" else signed_strength(vote),
+        "seconds": vote.seconds,
+        "at": _timestamp(vote.at),
+    }
 
 
-def _select_in(connection: sa.Connection, key: Any, values: Sequence[str], column: Any) -> list[Any]:
+def _queue_row(batch: str, position: int, item: dict[str, Any]) -> dict[str, Any]:
+    record = {name: value for name, value in item.items() if name not in ("attributes", "checks")}
+    kept = {name: canonical_json(item[name]) if item.get(name) else None for name in ("attributes", "checks")}
+    return {"pair_id": item["pair_id"], "batch": batch, "position": position, "record": canonical_json(record), **kept}
+
+
+def _state_row(batch: str, rank: int, item: dict[str, Any], wanted: int, expertise: Mapping[str, str]) -> dict[str, Any]:
+    task, *closed = (str((item.get("attributes") or {}).get(name, "")) for name in ("task", "objectivity", "controversiality"))
+    task = task[:64]
+    return {
+        "pair_id": item["pair_id"],
+        "batch": batch,
+        "rank": rank,
+        "tag": needed_tag(task, expertise)[:64],
+        "task": task,
+        "objectivity": closed[0][:16],
+        "controversiality": closed[1][:16],
+        "num_words": _num_words(item),
+        "wanted": wanted,
+        "num_votes": 0,
+        "free": wanted,
+        "state": "open",
+        "was_disputed": False,
+    }
+
+
+def _num_words(item: dict[str, Any]) -> int:
+    """Words that somebody reads who judges the pair; a CJK character counts as half a word."""
+    texts = [item.get("first"), item.get("second"), *(turn.get("content") for turn in item.get("context", []))]
+    whole = " ".join(text if isinstance(text, str) else canonical_json(text) for text in texts if text)
+    return len(whole.split()) + len(CJK.findall(whole)) // 2
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        connection.execute(table.insert(), rows[start : start + ROWS_AT_ONCE])
+
+
+def _timestamp(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except ValueError:
+        return None
+
+
+def _select_in(connection: sa.Connection, key: Any, values: Sequence[str], *columns: Any) -> list[Any]:
     found: list[Any] = []
     for start in range(0, len(values), CHUNK):
-        found += connection.execute(sa.select(column).where(key.in_(values[start : start + CHUNK]))).all()
+        found += connection.execute(sa.select(*columns).where(key.in_(values[start : start + CHUNK]))).all()
     return found

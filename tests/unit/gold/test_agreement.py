@@ -1,8 +1,12 @@
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import krippendorff
+import numpy as np
 import pytest
 
-from goldsmith.gold.agreement import Agreement, alpha_first, gate_outcome
+from goldsmith.gold.agreement import Agreement, alpha_first, alpha_of, alpha_retest, gate_outcome, together
 from goldsmith.gold.exchange import read_votes
 from goldsmith.types import Vote
 
@@ -44,3 +48,34 @@ def test_pandalm_agrees_with_the_published_figure(data_dir: Path) -> None:
     assert agreement.alpha == pytest.approx(0.864, abs=0.01)
     assert found.num_rows == 999
     assert len(by_row) + sum(found.dropped.values()) == 999
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal"])
+def test_alpha_is_that_of_the_krippendorff_package(level: Any) -> None:
+    generator = np.random.default_rng(5)
+    # 60 pairs, up to four votes in five categories, some pairs with one vote or none.
+    counts = np.array([np.bincount(generator.integers(0, 5, generator.integers(0, 5)), minlength=5) for _ in range(60)])
+    expected = krippendorff.alpha(value_counts=counts, value_domain=[-2, -1, 0, 1, 2], level_of_measurement=level)
+    found = alpha_of(Counter(tuple(map(int, row)) for row in counts), level, seed=0)
+    assert found.alpha == pytest.approx(expected, abs=1e-12)
+    assert found.num_pairs == int((counts.sum(axis=1) >= 2).sum())
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < expected < found.high
+
+
+def test_a_retest_that_always_differs_is_worse_than_chance() -> None:
+    # Two pairs, first then second and the other way round: observed disagreement 1, expected 2 * 2 * 2 / (4 * 3) = 2/3; alpha = -1/2.
+    assert alpha_retest([("first", "second"), ("second", "first")], seed=0).alpha == pytest.approx(-0.5)
+
+
+def test_one_check_that_fails_fails_all_and_all_must_pass() -> None:
+    assert [
+        together(found) for found in (["pass", "pass"], ["pass", "fail"], ["undecided", "fail"], ["pass", "undecided"], [])
+    ] == [
+        "pass",
+        "fail",
+        "fail",
+        "undecided",
+        "undecided",
+    ]

@@ -1,0 +1,1 @@
+"""The annotation room in a browser: pages and calls on top of `gold/`."""

@@ -1,0 +1,1 @@
+"""Accounts: passwords, sessions, invitations, sign-in through OpenID Connect, and limits on guessing."""

@@ -1,0 +1,108 @@
+"""Retests: votes that are asked for again, blind, of other people or, after some days, of the same person (spec 4: Human protocol).
+
+Which pairs are drawn follows from their id and the seed, so that neither the room nor a person can choose; a batch whose gate is undecided draws more, in
+the same order.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from goldsmith.gold import events
+from goldsmith.gold.room import Room
+from goldsmith.gold.schema import LEASES, PAIR_STATES, PEOPLE, RETESTS
+from goldsmith.identity import unit_interval
+from goldsmith.types import Vote
+
+SECONDS_A_DAY = 86_400
+
+
+def draw_for(room: Room, connection: sa.Connection, pair_id: str, state: Mapping[Any, Any], first_votes: Sequence[Vote]) -> None:
+    """Ask for the retests that fall on a pair which has just become gold; a pair that has some gets no more."""
+    if connection.execute(sa.select(RETESTS.c.retest_id).where(RETESTS.c.pair_id == pair_id)).first() is not None:
+        return
+    if unit_interval(f"retest:{pair_id}", room.seed) < room.gold.retest_share:
+        _add(room, connection, pair_id, state, None, room.clock())
+    if first_votes and unit_interval(f"retest-same:{pair_id}", room.seed) < room.gold.retest_same_share:
+        place = int(unit_interval(f"retest-whom:{pair_id}", room.seed) * len(first_votes))
+        person_id = sorted(vote.annotator for vote in first_votes)[place]
+        if connection.execute(sa.select(PEOPLE.c.person_id).where(PEOPLE.c.person_id == person_id)).first() is not None:
+            _add(room, connection, pair_id, state, person_id, room.clock() + room.gold.retest_same_days * SECONDS_A_DAY)
+
+
+def draw_more(room: Room, batch: str, count: int, actor: str = events.SYSTEM) -> int:
+    """Ask for at most `count` more retests by others in a batch and return how many were asked for; `gold.retest_max_share` bounds them all."""
+    with room.database.write() as connection:
+        settled = (
+            connection.execute(sa.select(PAIR_STATES).where(PAIR_STATES.c.batch == batch, PAIR_STATES.c.state == "gold"))
+            .mappings()
+            .all()
+        )
+        drawn = set(
+            connection.execute(
+                sa.select(RETESTS.c.pair_id).where(RETESTS.c.batch == batch, RETESTS.c.person_id.is_(None))
+            ).scalars()
+        )
+        room_left = int(room.gold.retest_max_share * len(settled)) - len(drawn)
+        candidates = sorted(
+            (row for row in settled if row["pair_id"] not in drawn),
+            key=lambda row: unit_interval(f"retest:{row['pair_id']}", room.seed),
+        )
+        chosen = candidates[: max(0, min(count, room_left))]
+        for row in chosen:
+            _add(room, connection, row["pair_id"], row, None, room.clock(), actor)
+    return len(chosen)
+
+
+def forget_open(connection: sa.Connection, pair_id: str) -> bool:
+    """Take back a pair's retests, since it is no longer gold, and return whether that was possible: none has been handed out."""
+    states = connection.execute(sa.select(RETESTS.c.state).where(RETESTS.c.pair_id == pair_id)).scalars().all()
+    if any(state != "open" for state in states):
+        return False
+    connection.execute(RETESTS.delete().where(RETESTS.c.pair_id == pair_id))
+    return True
+
+
+def open_retest(
+    connection: sa.Connection, person_id: str, tags: Sequence[str], now: float, *, own: bool
+) -> Mapping[Any, Any] | None:
+    """Return a retest that is due for a person: one of their own earlier pairs, or one that they have never seen."""
+    query = (
+        sa.select(RETESTS)
+        .where(RETESTS.c.state == "open", RETESTS.c.due_at <= now)
+        .order_by(RETESTS.c.due_at, RETESTS.c.rank)
+        .limit(1)
+    )
+    if own:
+        query = query.where(RETESTS.c.person_id == person_id)
+    else:
+        seen = sa.exists().where(LEASES.c.person_id == person_id, LEASES.c.pair_id == RETESTS.c.pair_id)
+        query = query.where(RETESTS.c.person_id.is_(None), RETESTS.c.tag.in_(["", *tags]), ~seen)
+    return connection.execute(query).mappings().first()
+
+
+def _add(
+    room: Room,
+    connection: sa.Connection,
+    pair_id: str,
+    state: Mapping[Any, Any],
+    person_id: str | None,
+    due_at: float,
+    actor: str = events.SYSTEM,
+) -> None:
+    row = {
+        "retest_id": secrets.token_hex(16),
+        "pair_id": pair_id,
+        "batch": state["batch"],
+        "tag": state["tag"],
+        "person_id": person_id,
+        "due_at": due_at,
+        "state": "open",
+        "rank": state["rank"],
+    }
+    connection.execute(RETESTS.insert().values(row))
+    events.record(connection, room.clock(), actor, "retest.drawn", pair_id, of="others" if person_id is None else person_id)

@@ -1,0 +1,63 @@
+"""Both languages say the same things: equal keys, equal places to fill, and nothing that a page asks for is missing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import goldsmith.annotate
+from goldsmith.annotate.environment import LANGUAGES, environment, messages, script_messages, translate
+
+ROOM = Path(goldsmith.annotate.__file__).parent
+TEMPLATES = sorted((ROOM / "templates").glob("*.html"))
+
+
+def test_both_languages_have_the_same_keys_and_places() -> None:
+    english, chinese = messages("en"), messages("zh")
+    assert english.keys() == chinese.keys()
+    for key in english:
+        assert set(re.findall(r"\{\w+\}", english[key])) == set(re.findall(r"\{\w+\}", chinese[key])), key
+
+
+def test_no_sentence_is_empty_and_chinese_is_chinese() -> None:
+    for lang in LANGUAGES:
+        assert all(text.strip() for text in messages(lang).values())
+    own = [key for key, text in messages("zh").items() if text == messages("en")[key]]
+    assert set(own) <= {"annotators.ds", "annotators.mace", "outcome.None"}  # names, and a dash
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_sentence_that_a_template_names_is_there(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    named = re.findall(r"""\bt\(["']([^"']+)["']\s*[,)]""", source)
+    assert [key for key in named if key not in messages("en")] == []
+    stems = re.findall(r"""\bt\(["']([^"']+\.)["']\s*~""", source)
+    assert [stem for stem in stems if not any(key.startswith(stem) for key in messages("en"))] == []
+
+
+def test_every_sentence_that_the_script_names_is_there() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOM / "static").glob("*.js"))
+    named = set(re.findall(r'\bsay\("([^"]+)"', source))
+    assert named
+    assert {key for key in named if f"js.{key}" not in messages("en")} == set()
+
+
+def test_no_template_holds_a_script_or_a_style_of_its_own() -> None:
+    for path in TEMPLATES:
+        source = path.read_text(encoding="utf-8")
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", source), path.name
+        assert "http://" not in source
+        assert "https://" not in source
+
+
+def test_values_are_escaped_and_reordering_characters_shown() -> None:
+    page = {"lang": "en", "path": "/", "csrf": None, "version": "0", "person": None}
+    html = environment().get_template("error.html").render(page=page, status=404, message="<script>\u202e", code="not-found")
+    assert "&lt;script&gt;[U+202E]" in html
+
+
+def test_an_unknown_key_is_a_mistake_and_an_unknown_language_english() -> None:
+    with pytest.raises(KeyError):
+        translate("en", "no-such-key")
+    assert translate("de", "sign-in") == "Sign in"
+    assert '"sign-in"' in script_messages("en")
