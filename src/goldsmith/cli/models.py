@@ -1,4 +1,4 @@
-"""`goldsmith models install`, `convert` and `calibrate`."""
+"""`goldsmith models install`, `convert`, `calibrate` and `golden`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from goldsmith.cli.output import emit, json_option
 
 @click.group()
 def command() -> None:
-    """Install the embedded models; convert and calibrate reward models."""
+    """Install the embedded models; convert and calibrate reward models, write their golden scores."""
 
 
 @command.command(short_help="Bring the embedded models here.")
@@ -58,3 +58,18 @@ def calibrate(model: Path, pairs: Path, as_json: bool) -> None:
     )
     told += f"\n  {rejected:,} rows are no pairs and were left out" if rejected else ""
     emit({**asdict(result), "rejected_rows": rejected, "model": str(model)}, told, as_json)
+
+
+@command.command()
+@click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@json_option
+def golden(model: Path, as_json: bool) -> None:
+    """Write golden_scores.jsonl into a reward model's folder: conversations with their float32 scores, for `verify-server`."""
+    from goldsmith.reward.golden import golden_scores, write_golden
+    from goldsmith.reward.model import RewardModel
+
+    rows = golden_scores(RewardModel.load(model, dtype="float32"))
+    path = write_golden(model, rows)
+    scores = [row.score for row in rows]
+    told = f"{path}: {len(rows)} conversations, scores from {min(scores):.4f} to {max(scores):.4f}"
+    emit({"path": str(path), "rows": len(rows), "smallest": min(scores), "largest": max(scores)}, told, as_json)

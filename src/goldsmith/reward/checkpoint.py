@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -92,12 +91,30 @@ def _fetched(hub_id: str) -> Path:
 def checkpoint_digest(folder: Path) -> str:
     """Return the SHA-256 over names and bytes of everything that decides a score: weights, configuration, tokenizer, template."""
     names = sorted({path.name for pattern in _CONTENT for path in folder.glob(pattern)})
-    return combined_digest(f"{name} {_file_digest(folder / name, (folder / name).stat().st_mtime_ns)}" for name in names)
+    return combined_digest(f"{name} {_file_digest(folder / name)}" for name in names)
 
 
-@functools.lru_cache(maxsize=256)
-def _file_digest(path: Path, _changed: int) -> str:
-    return file_digest(path)
+FileState = tuple[str, int, int]
+"""Path, size and time of the last change (ns) of a file."""
+_known: dict[FileState, str] = {}
+
+
+def known_digests() -> dict[FileState, str]:
+    """Return the digests of all files that this process has read for `checkpoint_digest`, for another process to trust."""
+    return dict(_known)
+
+
+def trust_digests(known: Mapping[FileState, str]) -> None:
+    """Take digests over from another process, so that files that have not changed since are not read again."""
+    _known.update(known)
+
+
+def _file_digest(path: Path) -> str:
+    status = path.stat()
+    state = (str(path), status.st_size, status.st_mtime_ns)
+    if state not in _known:
+        _known[state] = file_digest(path)
+    return _known[state]
 
 
 def read_config(folder: Path) -> dict[str, Any]:

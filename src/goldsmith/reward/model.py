@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
-from goldsmith.errors import DataError, UserError
+from goldsmith.errors import DataError
 from goldsmith.reward.calibration import Calibration, read_calibration
 from goldsmith.reward.card import CARD, read_card
-from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, load_tokenizer, locate, max_positions
+from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, locate
 from goldsmith.reward.classifier import load_classifier
 from goldsmith.reward.ensemble import HeadEnsemble
 from goldsmith.reward.grouping import Progress, Reply, group_replies
 from goldsmith.reward.packing import Group, collate, plan_batches
+from goldsmith.reward.readout import Pooling, open_renderer, to_the_read_token
 from goldsmith.reward.render import Rendered, Renderer, TruncationSide
 from goldsmith.reward.rewards import Reward, Rewards
-from goldsmith.reward.sharing import check_positions, describe_batching, say_once, why_not_packed
+from goldsmith.reward.sharing import describe_batching, say_once, why_not_packed
 from goldsmith.reward.trunk import last_token, run_trunk
 from goldsmith.types import Content, Pair
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["CARD", "Pooling", "RewardModel", "head_scores", "load_classifier", "read_card"]
-
-Pooling = Literal["last", "as-published"]
 
 
 class RewardModel:
@@ -103,16 +102,14 @@ class RewardModel:
         made = read_card(folder)
         pooling = pooling or made.get("pooling", "last")
         classifier = load_classifier(folder, dtype)
-        renderer = Renderer(
-            load_tokenizer(folder),
-            model_max_length=max_positions(classifier.config),
-            max_length=max_length or made.get("max_length"),
-            truncation_side=truncation_side or made.get("truncation_side", "left"),
+        renderer = open_renderer(
+            folder,
+            classifier.config,
             name=str(path_or_id),
-            check_pad=pooling == "last",
+            pooling=pooling,
+            max_length=max_length,
+            truncation_side=truncation_side,
         )
-        _check_pad_agrees(classifier.config, renderer, pooling, folder)
-        check_positions(classifier.config, renderer.max_length, str(path_or_id))
         reason = why_not_packed(classifier.config)
         if reason is not None:
             say_once(reason)
@@ -189,7 +186,7 @@ class RewardModel:
         sound = [row for row, item in enumerate(rendered) if item is not None]
         items = [item for item in rendered if item is not None]
         for row, item, logits in zip(sound, items, self._logits(items, [replies[row] for row in sound], progress), strict=True):
-            found[row] = self._reward(logits, item.cut, replies[row].name or f"conversation {row}")
+            found[row] = self._reward(logits, item, replies[row].name or f"conversation {row}")
         return [found[row] for row in range(len(replies))]
 
     def render(self, reply: Reply) -> Rendered:
@@ -199,18 +196,12 @@ class RewardModel:
             DataError: see `Renderer.render`, or a token that the model has no embedding for.
         """
         item = self.renderer.render(reply.context, reply.content, where=reply.name)
-        config = self.trunk.config.get_text_config()
-        pad, largest = config.pad_token_id, max(item.ids)
-        if largest >= config.vocab_size:
-            raise DataError(
-                f"{reply.name or 'conversation'}: its tokenizer gives token {largest}, and the model has embeddings for "
-                f"{config.vocab_size}; take that special token out of the text"
-            )
-        if self.pooling == "last" or pad is None:
-            return item
-        # What follows the token that is read has no influence on it, as attention is causal: it need not be computed.
-        length = max((index for index, token in enumerate(item.ids) if token != pad), default=0) + 1
-        return Rendered(ids=item.ids[: max(2, length)], reply_start=min(item.reply_start, max(1, length - 1)), cut=item.cut)
+        return to_the_read_token(item, self.trunk.config, self.pooling, reply.name or "conversation")
+
+    @property
+    def packs(self) -> bool:
+        """Replies are packed into rows, and share the tokens of their context."""
+        return self._packs
 
     def facts(self) -> dict[str, Any]:
         """Return what decides the scores, and how they are computed, for the record of a run (JSON values)."""
@@ -237,13 +228,13 @@ class RewardModel:
                 raise DataError(reward.failure)
         return Rewards(rewards, self.calibration)
 
-    def _reward(self, logits: NDArray[np.float32], cut: int, name: str) -> Reward:
+    def _reward(self, logits: NDArray[np.float32], item: Rendered, name: str) -> Reward:
         import numpy as np
 
         value = float(logits[0])
         if not np.isfinite(value):
-            return Reward(value=None, failure=f"{name}: the reward is {value}; try dtype float32, or drop the row", cut=cut)
-        return Reward(value=value, by_head=logits[1:] if len(logits) > 1 else None, cut=cut)
+            return Reward(value=None, failure=f"{name}: the reward is {value}; try dtype float32, or drop the row", cut=item.cut)
+        return Reward(value=value, by_head=logits[1:] if len(logits) > 1 else None, cut=item.cut, tokens=len(item.ids) + item.cut)
 
     def _logits(
         self, rendered: Sequence[Rendered], replies: Sequence[Reply], progress: Progress | None
@@ -266,10 +257,15 @@ class RewardModel:
         batch = collate(groups, self.renderer.pad_id, packed=self._packs, device=device)
         with torch.inference_mode():
             states_BLD = run_trunk(self.trunk, batch).last_hidden_state
-            logits_RH = self._heads(last_token(states_BLD, batch)).cpu().numpy()
+            logits_RH = self.heads(last_token(states_BLD, batch)).cpu().numpy()
         return zip(batch.rows, logits_RH, strict=True)
 
-    def _heads(self, last_RD: torch.Tensor) -> torch.Tensor:
+    def heads(self, last_RD: torch.Tensor) -> torch.Tensor:
+        """Return raw logits, float32 [R, 1 + K]: the model's own head's, then those of its K bootstrap heads.
+
+        Args:
+            last_RD: the trunk's states at each reply's last token.
+        """
         import torch
 
         own_R1 = head_scores(last_RD, self.classifier.score.weight)[:, None] + self.head_bias
@@ -299,12 +295,3 @@ def as_reply(turns: Any, name: str) -> Reply:
     if len(turns) < 2 or turns[-1].get("role") != "assistant":
         raise DataError(f"{name} does not end in an assistant turn after another one; its last message is what gets scored")
     return Reply(list(turns[:-1]), turns[-1].get("content"), name)
-
-
-def _check_pad_agrees(config: Any, renderer: Renderer, pooling: Pooling, folder: Path) -> None:
-    pad = config.get_text_config().pad_token_id
-    if pooling == "last" and pad != renderer.pad_id:
-        raise UserError(
-            f"{folder}: config.json says pad_token_id {pad}, the tokenizer {renderer.pad_id}: other programs would read the reward at "
-            f"another token; set pad_token_id to {renderer.pad_id} in config.json, or load with `--pooling as-published`"
-        )

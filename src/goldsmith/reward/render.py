@@ -56,6 +56,7 @@ class Renderer:
         truncation_side: which end is cut when a conversation is longer.
         pad_id: a token that the template never emits.
         rendered, truncated: conversations rendered so far, and those of them that were cut.
+        allows_empty: render a reply without any text too; only benchmarks, which hold such replies, ask for that.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Renderer:
         self.tokenizer, self.name, self.truncation_side = tokenizer, name, truncation_side
         self.max_length = _length(max_length, model_max_length, name)
         self.rendered = self.truncated = 0
+        self.allows_empty = False
         if not getattr(tokenizer, "chat_template", None):
             raise UserError(
                 f"{name} has no chat template, so a conversation cannot be rendered; use the chat variant of the model, "
@@ -108,12 +110,23 @@ class Renderer:
         return str(text).split(_MARK, 1)[0]
 
     @property
-    def example(self) -> str:
-        """How the template renders a question and a reply, `{user}` and `{reply}` in their places, for the model card."""
+    def frame(self) -> tuple[str, str, str]:
+        """What the template puts before a question, between it and its reply, and after that."""
         text = str(self.tokenizer.apply_chat_template([dict(turn) for turn in PROBES[0]], tokenize=False))
         before, _, rest = text.partition(_MARK)
         between, _, after = rest.partition(_MARK)
+        return before, between, after
+
+    @property
+    def example(self) -> str:
+        """How the template renders a question and a reply, `{user}` and `{reply}` in their places, for the model card."""
+        before, between, after = self.frame
         return f"{before}{{user}}{between}{{reply}}{after}"
+
+    @property
+    def leading_bos(self) -> int | None:
+        """The BOS token with which every rendering begins; None when the template puts none."""
+        return self._bos if self._keeps_bos else None
 
     @property
     def inserts_date(self) -> bool:
@@ -135,18 +148,31 @@ class Renderer:
         where = where or "conversation"
         messages = [_message(turn, where) for turn in context]
         text = _text(reply, where)
-        if not text.strip():
+        if not text.strip() and not self.allows_empty:
             raise DataError(f"{where}: the reply is empty ({text!r}), and nothing in it can be judged; drop it")
         ids = self._render([*messages, {"role": "assistant", "content": text}], where)
-        self._check_ends(ids, where)
-        start = max(1, min(_common(ids, self._prompt_ids(messages, where)), len(ids) - 1))
+        self.check_ends(ids, where)
+        return self.fit(ids, max(1, min(_common(ids, self._prompt_ids(messages, where)), len(ids) - 1)))
+
+    def fit(self, ids: tuple[int, ...], start: int) -> Rendered:
+        """Return a rendered conversation, cut to the maximum and counted.
+
+        Args:
+            ids: of the whole conversation, at least two.
+            start: index of the first token of its last reply.
+        """
         self.rendered += 1
         if len(ids) <= self.max_length:
             return Rendered(ids=ids, reply_start=start)
         self.truncated += 1
         return self._truncate(ids, start)
 
-    def _check_ends(self, ids: tuple[int, ...], where: str) -> None:
+    def check_ends(self, ids: tuple[int, ...], where: str) -> None:
+        """Refuse a conversation that begins with two BOS, or ends in the pad token.
+
+        Raises:
+            DataError: it does.
+        """
         if self._bos is not None and ids[:2] == (self._bos, self._bos):
             raise DataError(
                 f"{where}: begins with two BOS tokens, as its text holds {self.tokenizer.bos_token!r} where the template puts one; "

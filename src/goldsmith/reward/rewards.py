@@ -23,12 +23,14 @@ class Reward:
         failure: the reason, naming the row and the remedy.
         by_head: logits of the K bootstrap heads, float32 [K]; K is 0 for a model without them.
         cut: tokens that truncation took away.
+        tokens: of the whole conversation, before truncation; 0 where it could not be rendered.
     """
 
     value: float | None
     failure: str | None = None
     by_head: NDArray[np.float32] | None = None
     cut: int = 0
+    tokens: int = 0
 
 
 class Rewards(list[float]):

@@ -1,0 +1,1 @@
+"""Servers under load: clients, contenders, and what came out."""

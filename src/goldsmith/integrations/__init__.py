@@ -1,0 +1,1 @@
+"""Reward functions for RL frameworks that ask a Goldsmith server: TRL, OpenRLHF, verl. A failure raises; it is never a reward."""

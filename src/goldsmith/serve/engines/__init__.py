@@ -1,0 +1,80 @@
+"""What computes a model: sequences grouped by their shared beginnings in, float32 raw logits out. One file for each runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from goldsmith.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from goldsmith.reward.packing import Group
+
+ENGINES = ("torch",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """What a worker needs to open an engine (sent to it; plain values).
+
+    Attributes:
+        engine: one of `ENGINES`.
+        path: folder of the model.
+        dtype: arithmetic.
+        max_length: tokens of a conversation at most; none: the model's.
+        pooling: where the reward is read; none: the model's.
+        threads: of the worker.
+        token_budget: tokens of a batch; none: the engine's own choice.
+        prefix_cache_mb: memory for states of earlier conversations.
+        is_checked: the same model was compared with its golden scores before.
+    """
+
+    engine: str
+    path: str
+    dtype: str = "auto"
+    max_length: int | None = None
+    pooling: str | None = None
+    threads: int = 1
+    token_budget: int | None = None
+    prefix_cache_mb: int = 0
+    is_checked: bool = False
+
+
+class Engine(Protocol):
+    """One loaded model.
+
+    Attributes:
+        facts: what decides its scores (JSON values), `model_digest`, `dtype`, `max_length`, `heads` and `token_budget` among them.
+        shares: it computes a group's shared beginning once.
+        computed: tokens computed so far, and `reused`, tokens taken from earlier requests.
+    """
+
+    facts: dict[str, Any]
+    shares: bool
+    computed: int
+    reused: int
+
+    def logits(self, groups: Sequence[Group]) -> dict[int, NDArray[np.float32]]:
+        """Return for each row of the groups its raw logits, float32 [1 + K]: its own head's, then those of K bootstrap heads."""
+        ...
+
+
+def open_engine(spec: EngineSpec) -> Engine:
+    """Return the engine of a model, checked against its golden scores.
+
+    Raises:
+        UserError: no such engine, the model cannot be used, or does not give its golden scores.
+    """
+    from goldsmith.serve.engines.check import check_engine
+
+    if spec.engine != "torch":
+        raise UserError(f"engine {spec.engine!r}: there is {', '.join(ENGINES)}")
+    from goldsmith.serve.engines.torch_engine import TorchEngine
+
+    engine = TorchEngine(spec)
+    check_engine(engine, spec)
+    return engine
