@@ -1,4 +1,4 @@
-"""Two ways of scoring the same conversations: Goldsmith's `RewardModel`, and the padded loop of the model cards."""
+"""Ways of scoring the same conversations: Goldsmith's `RewardModel`, alone or through an evaluation, and the padded loop of the model cards."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from goldsmith.benchdata.item import Item, text_id
+from goldsmith.identity import context_id
 from speed.contender import Gate
 from speed.data import renderer_of
 
@@ -23,6 +25,31 @@ def goldsmith(
     for step in steps:
         gate.wait()
         gate.done([float(score) for score in loaded.score_replies([Reply(context, reply) for context, reply in step])])
+
+
+def evaluation(gate: Gate, model: Path, steps: Sequence[Sequence[Item]], max_length: int, dtype: str) -> None:
+    """Each step is a list of benchmark items; gives the score of every text by `key_of`, what was scored before from memory."""
+    from goldsmith.evaluate.answers import Answerer
+    from goldsmith.evaluate.engines.checkpoint import CheckpointEngine
+    from goldsmith.reward import RewardModel
+
+    loaded = RewardModel.load(model, max_length=max_length, dtype=dtype)  # type: ignore[arg-type]
+    answerer = Answerer(CheckpointEngine(loaded, str(model)), None)
+    for step in steps:
+        gate.wait()
+        answers, ids, _ = answerer.answer(step)
+        gate.done(
+            {
+                name: score
+                for answer, names in zip(answers, ids, strict=True)
+                for name, score in zip(names, answer.scores, strict=True)
+            }
+        )
+
+
+def key_of(context: list[dict[str, Any]], reply: str) -> str:
+    """The name of a text in what `evaluation` gives."""
+    return text_id(context_id(context), reply)
 
 
 def padded(

@@ -8,11 +8,12 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "goldsmith"
 LEVELS = [
-    {"types", "errors", "identity", "config", "version", "progress"},
-    {"store", "benchdata", "llm", "models"},
-    {"pool", "reward", "retrieve", "gold"},
+    {"types", "errors", "identity", "config", "version", "progress", "wire"},
+    {"store", "llm", "models", "client"},
+    {"pool", "benchdata", "reward", "retrieve", "gold"},
     {"attributes", "judge", "train", "evaluate"},
     {"curate"},
+    {"annotate", "serve", "integrations"},
     {"cli", "__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -24,12 +24,19 @@ VERBS = {
     "run": "Run every stage that is not up to date; exit code 4 when people are needed.",
     "status": "Show which stage the workspace is at, what is waiting, and what it has cost.",
     "why": "Print the whole life of one pair.",
+    "annotate": "Serve the annotation room; invite people; show and export what they have done.",
     "votes": "Import votes, or export the queue of pairs that wait for them.",
+    "clean": "Keep, flip or drop the pairs of any dataset, with reasons.",
+    "plan": "Say what more human labels or LLM calls are expected to bring, and where to put them.",
     "audit": "Say what is in a file of preference pairs.",
     "attributes": "Write the five attributes of each pair of a file.",
     "judge": "Judge the pairs of a file with LLMs or recorded verdicts.",
     "train": "Train a reward model on a file of pairs.",
     "score": "Score a file of pairs, conversations or candidates with a reward model.",
+    "eval": "Evaluate reward models and judges on the seven benchmarks.",
+    "serve": "Serve reward models over HTTP.",
+    "serve-key": "Make or withdraw an API key of a server.",
+    "verify-server": "Check that a running server gives a model's golden scores.",
     "report": "Write the report of the last run again.",
     "models": "Install the embedded models; convert and calibrate reward models.",
 }
@@ -50,7 +57,7 @@ class LazyGroup(click.Group):
             close = difflib.get_close_matches(cmd_name, VERBS, n=1)
             hint = f"Did you mean '{close[0]}'?" if close else f"There are {', '.join(VERBS)}."
             raise click.UsageError(f"No such command '{cmd_name}'. {hint}", ctx)
-        command = import_module(f"goldsmith.cli.{cmd_name}").command
+        command = import_module(f"goldsmith.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from goldsmith.config.annotate import AnnotateConfig
 from goldsmith.config.attributes import AttributesConfig
 from goldsmith.config.base import Section
 from goldsmith.config.curate import CurateConfig
@@ -17,6 +18,7 @@ from goldsmith.config.pool import EngineConfig, PoolConfig
 from goldsmith.config.retrieve import RetrieveConfig
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.rounds import RoundsConfig, SeedConfig
+from goldsmith.config.serve import ServeConfig
 from goldsmith.config.train import TrainConfig
 from goldsmith.config.verify import VerifyConfig
 
@@ -38,6 +40,7 @@ class GoldsmithConfig(Section):
     attributes: AttributesConfig = AttributesConfig()
     seed_selection: SeedConfig = SeedConfig()
     gold: GoldConfig = GoldConfig()
+    annotate: AnnotateConfig = AnnotateConfig()
     judge: JudgeConfig = JudgeConfig()
     verify: VerifyConfig = VerifyConfig()
     retrieve: RetrieveConfig = RetrieveConfig()
@@ -47,6 +50,7 @@ class GoldsmithConfig(Section):
     curate: CurateConfig = CurateConfig()
     train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    serve: ServeConfig = ServeConfig()
 
     @model_validator(mode="after")
     def _checkers_exist(self) -> Self:

@@ -11,7 +11,7 @@ from goldsmith.config.evaluate import EvalSetConfig
 from goldsmith.curate.context import Context
 from goldsmith.errors import UserError
 from goldsmith.gold.exchange import read_votes
-from goldsmith.gold.votes import VoteStore
+from goldsmith.gold.room import open_votes
 from goldsmith.identity import unit_interval
 from goldsmith.store import Counts, pair_schema, to_row
 from goldsmith.types import Pair
@@ -70,7 +70,7 @@ def read_recorded_votes(context: Context, fingerprint: str) -> dict[str, Any]:
     """Store recorded votes; pairs that come with them become a table, as they need not be in the pool."""
     pairs: dict[str, Pair] = {}
     facts: dict[str, Any] = {}
-    store = VoteStore(context.workspace.annotation_db)
+    store = open_votes(context.workspace)
     try:
         for name in context.config.gold.recorded_votes:
             path = context.path(name)

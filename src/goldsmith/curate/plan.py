@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from goldsmith.config import GoldsmithConfig
-from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, seed, similarity, stage1, stage2, verify
+from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, scoring, seed, similarity, stage1, stage2, verify
 from goldsmith.curate.context import Context
 from goldsmith.curate.step import Step
 from goldsmith.identity import file_digest
@@ -107,12 +107,12 @@ def _curation_steps(count: int) -> list[Step]:
             reads=["pool", "featured", *gold_tables, *silver_tables], writes=["best"],
         ),
         Step(
-            name="scores", title="Scoring the pool with best RM and gold RM, out of fold", run=stage2.score_pool, sections=["reward", "head", "curate"],
-            reads=["pool", "gold", "best", "featured", *silver_tables], writes=["scores_best", "scores_gold"],
+            name="scores", title="Scoring the pool with best RM and gold RM, out of fold", run=scoring.score_pool, version=2, sections=["reward", "head", "curate"],
+            reads=["pool", "gold", "best", "featured", *silver_tables], writes=["scores_best", "scores_gold", "gold_scores"],
         ),
         Step(
-            name="stage2", title="Deciding: keep, relabel, flip or drop", run=stage2.decide_all, sections=["curate", "judge", "llm"],
-            reads=["pool", "gold", "scores_best", "scores_gold", "judges", "attributes"], writes=["decisions", "curated"], extra=judging.recorded_files,
+            name="stage2", title="Deciding: keep, relabel, flip or drop", run=stage2.decide_all, version=2, sections=["curate", "judge", "llm"],
+            reads=["pool", "gold", "scores_best", "scores_gold", "gold_scores", "judges", "verdicts_probe", "attributes"], writes=["decisions", "curated"], extra=judging.recorded_files,
         ),
         Step(
             name="train", title="Training the final model and its rival", run=final.train_models, sections=["train", "reward", "head", "evaluate"],

@@ -36,6 +36,11 @@ class Rewards:
         """Probability that `first` wins, shape [N]."""
         return 1.0 / (1.0 + np.exp(-(self.first - self.second)))
 
+    def rows(self, chosen: slice | NDArray[np.bool_]) -> Rewards:
+        """Return those of some pairs, by a slice or a mask."""
+        ids = self.pair_ids[chosen] if isinstance(chosen, slice) else [self.pair_ids[at] for at in np.flatnonzero(chosen)]
+        return Rewards(pair_ids=ids, first=self.first[chosen], second=self.second[chosen], fold=self.fold[chosen])
+
 
 def pair_features(context: Context, rows: Sequence[dict[str, Any]], readout: Readout) -> tuple[Features, Features]:
     """Return the features of both replies of pair rows, two arrays [N, D]; what is cached is read."""

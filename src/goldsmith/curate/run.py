@@ -97,10 +97,10 @@ def _open_run(workspace: Workspace, restart: bool) -> Path:
     last = runs[-1] if runs else None
     if last is not None and (last / CONFIG).is_file():
         before = json.loads((last / CONFIG).read_text(encoding="utf-8"))
-        if before == resolved:
+        if _identity(before) == _identity(resolved):
             return last
         if not (last / FINISHED).is_file() and not restart:
-            keys = ", ".join(changed_keys(before, resolved))
+            keys = ", ".join(changed_keys(_identity(before), _identity(resolved)))
             raise UserError(
                 f"run {last.name} is unfinished and began with another configuration; changed since: {keys}. "
                 "Put the old values back, or begin anew with `goldsmith run --restart` (stages that do not depend on these keys are kept)"
@@ -108,6 +108,11 @@ def _open_run(workspace: Workspace, restart: bool) -> Path:
     folder = workspace.root / "runs" / str(int(last.name) + 1 if last is not None else 1)
     _begin(folder, workspace.config, resolved)
     return folder
+
+
+def _identity(resolved: dict[str, Any]) -> dict[str, Any]:
+    """What makes a run the same run: all but where and how people vote, which may change any day."""
+    return {name: value for name, value in resolved.items() if name != "annotate"}
 
 
 def _begin(folder: Path, config: GoldsmithConfig, resolved: dict[str, Any]) -> None:

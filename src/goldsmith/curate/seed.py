@@ -19,6 +19,8 @@ from goldsmith.identity import unit_interval
 from goldsmith.store import Counts
 
 QUOTAS = ("task", "objectivity", "controversiality")
+MOST_COMPARED = 1000
+"""Candidates of a cell that are compared at least, where there are so many."""
 ANY = "any"
 """Stands in a quota cell for an attribute that does not count."""
 SCHEMA = pa.schema(
@@ -41,13 +43,22 @@ def select_seed(context: Context, fingerprint: str) -> dict[str, Any]:
         raise UserError(
             "no pair is left in the pool after deduplication and decontamination; `goldsmith status` shows where they went"
         )
-    chosen = round_robin(candidates, config.seed_selection.size, context.seed)
+    settings = config.seed_selection
+    if settings.order == "diverse" or settings.near_copies_above < 1.0:
+        chosen, num_copies = diverse_round_robin(context, candidates)
+    else:
+        chosen, num_copies = round_robin(candidates, settings.size, context.seed), 0
     humans = human_part(chosen, config.gold.seed_budget)
     for row in chosen:
         row["to_humans"] = row["pair_id"] in humans
     with workspace.writer("seed", step="seed", fingerprint=fingerprint) as out:
         out.write_rows([{name: row[name] for name in SCHEMA.names} for row in chosen], SCHEMA)
-        out.counts = Counts(total=len(candidates), kept=len(chosen), dropped={"not-selected": len(candidates) - len(chosen)})
+        left = {"not-selected": len(candidates) - len(chosen) - num_copies, "near-copy": num_copies}
+        out.counts = Counts(
+            total=len(candidates),
+            kept=len(chosen),
+            dropped={name: num for name, num in left.items() if num or name == "not-selected"},
+        )
     return {
         "size": len(chosen),
         "to_humans": len(humans),
@@ -80,6 +91,25 @@ def round_robin(candidates: Sequence[dict[str, Any]], size: int, seed: int) -> l
                 chosen.append(queue.pop())
         queues = [queue for queue in queues if queue]
     return chosen
+
+
+def diverse_round_robin(context: Context, candidates: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Return the seed by quotas, diversity and without near-copies, and how many pairs were left out as near-copies."""
+    from goldsmith.curate.diverse import Picker
+    from goldsmith.curate.similarity import SimilarPairs
+
+    settings = context.config.seed_selection
+    cells: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in candidates:
+        cells[cell(row)].append(row)
+    similar = SimilarPairs(context)
+    share = -(-settings.size // len(cells))
+    picker = Picker(near_copies_above=settings.near_copies_above, diverse=settings.order == "diverse")
+    for name in sorted(cells, key=_easy_first):
+        # Enough for the cell's share many times over; all of a huge cell would be compared with every chosen pair.
+        rows = _new_contexts_first(cells[name], context.seed)[::-1][: max(MOST_COMPARED, 20 * share)]
+        picker.add_cell(rows, similar.vectors_of([row["pair_id"] for row in rows]))
+    return picker.pick(settings.size), picker.num_copies
 
 
 def human_part(chosen: Sequence[dict[str, Any]], budget: int) -> set[str]:

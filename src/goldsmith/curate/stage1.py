@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from goldsmith.curate.context import Context
+from goldsmith.curate.evidence import from_margins
 from goldsmith.curate.gold import PAIR_COLUMNS, gold_up_to, pairs_by_id
 from goldsmith.curate.judging import label_by_judges
-from goldsmith.curate.rewards import Rewards, closed_contexts, fit, rewards, trainable
+from goldsmith.curate.rewards import Rewards, closed_contexts, fit, oriented, pair_features, rewards, trainable
 from goldsmith.errors import UserError
 from goldsmith.evaluate import statistics
 from goldsmith.store import Counts
+
+if TYPE_CHECKING:
+    from goldsmith.retrieve.rank import Retrieved
+    from goldsmith.reward.head import Head
 
 SILVER_SCHEMA = pa.schema(
     [
@@ -58,6 +64,7 @@ def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str
         gold,
         silver,
         {row["pair_id"]: margin for row, margin in zip(seen, margins, strict=True)},
+        Learnt(head, training),
     )
     to_llm = [row["pair_id"] for row in retrieved if not row["to_humans"]]
     silver_facts, replies = _write_silver(context, fingerprint, to_llm, round_number=round_number, origin="retrieved")
@@ -133,30 +140,18 @@ def _retrieve(
     gold: list[dict[str, Any]],
     silver: list[dict[str, Any]],
     margins: dict[str, float],
+    learnt: Learnt,
 ) -> tuple[list[dict[str, Any]], float | None]:
     """Rank pool pairs by the errors that ask for them, split them between people and LLMs, and write `retrieved_<r>`.
 
     Returned beside the rows: the share of the exact neighbours that the index finds; None where it is exact.
     """
-    from goldsmith.curate.similarity import SimilarPairs
-    from goldsmith.retrieve.rank import GoldQuery, retrieve
-
-    similar = SimilarPairs(context)
-    asking = [row for row in gold if row["pair_id"] in margins]
-    queries = [GoldQuery(pair_id=row["pair_id"], p=float(1.0 / (1.0 + np.exp(-margins[row["pair_id"]])))) for row in asking]
     done = {row["pair_id"] for row in gold} | {row["pair_id"] for row in silver} | _asked_before(context, round_number)
-    vectors, rounds = similar.vectors_of([row["pair_id"] for row in asking]), context.config.rounds
-    hits = retrieve(
-        queries,
-        vectors,
-        similar.index,
-        similar.pool_ids,
-        similar.pool_contexts,
-        rule=rounds.k_rule,
-        k_max=rounds.k_max,
-        excluded_contexts=closed_contexts(gold),
-        excluded_pairs=done,
-    )
+    asking = {row["pair_id"]: float(from_margins(margins[row["pair_id"]])) for row in gold if row["pair_id"] in margins}
+    if context.config.rounds.retrieval == "error":
+        hits, recall = _by_errors(context, asking, closed_contexts(gold), done)
+    else:
+        hits, recall = _by_model(context, asking, closed_contexts(gold), done, learnt, round_number), None
     budget = context.config.gold.human_budget
     rows = [
         {"pair_id": hit.pair_id, "priority": hit.priority, "gold_ids": hit.gold_ids, "to_humans": place < budget}
@@ -164,7 +159,72 @@ def _retrieve(
     ]
     with context.workspace.writer(f"retrieved_{round_number}", step=f"round_{round_number}", fingerprint=fingerprint) as out:
         out.write_rows(rows, RETRIEVED_SCHEMA)
-    return rows, similar.recall(vectors, rounds.k_max)
+    return rows, recall
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A round's head, and the rows it was fitted to."""
+
+    head: Head
+    training: list[dict[str, Any]]
+
+
+def _by_errors(
+    context: Context, asking: dict[str, float], closed: set[str], done: set[str]
+) -> tuple[list[Retrieved], float | None]:
+    """The article's: what is like the gold pairs that the model gets wrong."""
+    from goldsmith.curate.similarity import SimilarPairs
+    from goldsmith.retrieve.rank import GoldQuery, retrieve
+
+    similar, rounds = SimilarPairs(context), context.config.rounds
+    vectors = similar.vectors_of(list(asking))
+    hits = retrieve(
+        [GoldQuery(pair_id=name, p=p) for name, p in asking.items()],
+        vectors,
+        similar.index,
+        similar.pool_ids,
+        similar.pool_contexts,
+        rule=rounds.k_rule,
+        k_max=rounds.k_max,
+        excluded_contexts=closed,
+        excluded_pairs=done,
+    )
+    return hits, similar.recall(vectors, rounds.k_max)
+
+
+def _by_model(
+    context: Context, asking: dict[str, float], closed: set[str], done: set[str], learnt: Learnt, round_number: int
+) -> list[Retrieved]:
+    """Doubt, disagreement or chance: as many pairs as the k rule asks for on gold, so that the modes spend alike."""
+    from goldsmith.curate.ask import COMMITTEE, ask
+    from goldsmith.retrieve.adaptive_k import adaptive_k
+    from goldsmith.reward.ensemble import fit_ensemble
+
+    rounds, readout = context.config.rounds, context.config.reward.readout
+    mode = rounds.retrieval
+    assert mode != "error"
+    pool = context.workspace.table("pool").rows(PAIR_COLUMNS)
+    margins = None
+    if mode == "uncertainty":
+        scored = rewards(context, learnt.head, pool, readout)
+        margins = scored.first - scored.second
+    elif mode == "disagreement":
+        chosen, rejected = oriented(learnt.training, *pair_features(context, learnt.training, readout))
+        groups = [row["context_id"] for row in learnt.training]
+        heads = fit_ensemble(learnt.head, chosen, rejected, groups, COMMITTEE, context.seed)
+        first, second = pair_features(context, pool, readout)
+        margins = (heads.weight @ (first - second).T).astype(np.float64)
+    return ask(
+        mode,
+        [row["pair_id"] for row in pool],
+        [row["context_id"] for row in pool],
+        sum(adaptive_k(p, rounds.k_rule, rounds.k_max) for p in asking.values()),
+        context.seed + round_number,
+        margins=margins,
+        excluded_contexts=closed,
+        excluded_pairs=done,
+    )
 
 
 def _asked_before(context: Context, round_number: int) -> set[str]:

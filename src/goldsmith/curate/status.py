@@ -42,11 +42,11 @@ def status(workspace: Workspace) -> Status:
 
 def _queue(workspace: Workspace) -> dict[str, int]:
     from goldsmith.gold.gate import open_items
-    from goldsmith.gold.votes import VoteStore
+    from goldsmith.gold.room import has_votes, open_votes
 
-    if not workspace.annotation_db.is_file():
+    if not has_votes(workspace):
         return {"first": 0, "expert": 0}
-    store = VoteStore(workspace.annotation_db)
+    store = open_votes(workspace)
     try:
         rounds = [item["round"] for item in open_items(store, workspace.config.gold)]
     finally:
@@ -79,7 +79,7 @@ def _lines(workspace: Workspace, queue: dict[str, int], cost: dict[str, float], 
         lines.append("people: votes are recorded; nobody is waited for")
     elif queue["first"] or queue["expert"]:
         lines.append(
-            f"people: {queue['first']} pairs wait for votes, {queue['expert']} for an expert; `goldsmith votes export -o queue.jsonl` writes them out"
+            f"people: {queue['first']} pairs wait for votes, {queue['expert']} for an expert; `goldsmith annotate serve` shows them to people, `goldsmith votes export -o queue.jsonl` writes them out"
         )
     else:
         lines.append("people: nothing is waiting")

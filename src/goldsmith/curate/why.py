@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from goldsmith.curate.sentences import describe
 from goldsmith.errors import UserError
-from goldsmith.gold.votes import VoteStore
+from goldsmith.gold.room import has_votes, open_votes
 from goldsmith.store import Table, Workspace
 
 WHERE_IDS_ARE = ("pool", "pool_dropped", "contradictions", "recorded_pairs", "eval_pairs")
@@ -108,9 +108,9 @@ def _rows_of(table: Table, pair_id: str) -> list[dict[str, Any]]:
 
 
 def _votes(workspace: Workspace, pair_id: str, was_asked: bool) -> list[Event]:
-    if not workspace.annotation_db.is_file():
+    if not has_votes(workspace):
         return []
-    store = VoteStore(workspace.annotation_db)
+    store = open_votes(workspace)
     try:
         votes = store.votes_of([pair_id]).get(pair_id, [])
     finally:

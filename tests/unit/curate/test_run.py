@@ -1,13 +1,18 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from goldsmith import Workspace, init, run, status
 from goldsmith.cli.main import run as cli
+from goldsmith.config.annotate import AnnotateConfig
 from goldsmith.curate.rewards import closed_contexts, context_folds, trainable
 from goldsmith.curate.run import changed_keys
 from goldsmith.errors import StoreError, UserError
+from goldsmith.gold.room import open_room
+from goldsmith.gold.schema import QUEUE
+from voting_room import Clock, SmallRoom
 
 PAIRS = [{"prompt": f"question {n}", "chosen": f"good answer {n}", "rejected": f"bad answer {n}"} for n in range(8)]
 
@@ -70,6 +75,34 @@ def test_votes_bring_an_undecided_gate_to_a_stop_that_says_so(workspace: Workspa
     assert cli(["votes", "import", "-w", str(workspace.root), str(workspace.root / "v.jsonl")]) == 0
     assert cli(["run", "-w", str(workspace.root)]) == 4
     assert "the gate says undecided" in capsys.readouterr().err
+
+
+def test_votes_in_the_room_are_judged_again_before_the_gate_decides(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli(["run", "-w", str(workspace.root)])
+    here = SmallRoom(replace(open_room(workspace), rules=AnnotateConfig(qualification_items=0, check_rate=0.0)), Clock())
+    here.add("ann", "bob", "cat", "dan")
+    with here.room.database.read() as connection:
+        attributes = connection.execute(QUEUE.select()).mappings().first()["attributes"]  # type: ignore[index]
+    assert "task" in json.loads(attributes)
+    for name in ("ann", "bob", "cat"):
+        for choice in ("first", "second", "first"):
+            here.work(name, choice)
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    # 5 % of three pairs, rounded up, is one; at most half of them, rounded down, is one.
+    assert "1 verified pairs are being judged again" in capsys.readouterr().err
+    assert here.work("dan").round == "retest"
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    assert "the gate says undecided" in capsys.readouterr().err
+    here.room.close()
+
+
+def test_the_room_may_be_changed_while_a_run_waits(workspace: Workspace) -> None:
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    place = workspace.root / "goldsmith.toml"
+    place.write_text(place.read_text() + "\n[annotate]\nport = 8601\n")
+    assert cli(["run", "-w", str(workspace.root)]) == 4
 
 
 def test_an_unfinished_run_refuses_another_configuration_and_names_the_key(workspace: Workspace) -> None:

@@ -1,0 +1,342 @@
+"""`goldsmith clean`: keep, flip or drop with reasons for any dataset of pairs, in one call and without a workspace.
+
+Everything that takes long is kept in `<out>.work`: features reply by reply, judges' answers call by call. Called again, a call that was
+killed goes on; the results are written at the end, whole.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goldsmith.config import GoldsmithConfig
+from goldsmith.curate.cleaning import Cleaned, Known, clean_pairs, counted
+from goldsmith.curate.evidence import codes
+from goldsmith.errors import UserError
+from goldsmith.pool.sources import Rejected, read_pairs
+from goldsmith.store import atomic
+from goldsmith.store.output import check_output
+from goldsmith.types import Pair
+
+if TYPE_CHECKING:
+    from goldsmith.reward.model import RewardModel
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what)."""
+CONTRADICTION, DUPLICATE = "the dataset has the pair under both labels", "the same pair and label came before"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanResult:
+    """What became of a dataset.
+
+    Attributes:
+        rows: rows read; = kept + flipped + relabelled + the sums of `dropped` and `failed`.
+        kept, flipped, relabelled: pairs that stay; relabelled are those whose label a person replaced.
+        dropped: pairs that go, by reason.
+        failed: rows that are no pairs, by reason.
+        statements: sentences for people about gold, judges and models.
+        facts: figures: the stack's weights and noise estimates, its accuracy on gold audit, judges' tests.
+        out: the clean dataset; None when it was not written.
+        decisions_file: one line a row; None when not written.
+        decisions: one entry a row, in order.
+        dataset: the clean pairs as a `datasets.Dataset`, when one was given.
+    """
+
+    rows: int
+    kept: int
+    flipped: int
+    relabelled: int
+    dropped: dict[str, int]
+    failed: dict[str, int]
+    statements: list[str]
+    facts: dict[str, Any]
+    out: str | None
+    decisions_file: str | None
+    decisions: list[dict[str, Any]] = field(repr=False)
+    dataset: Any = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts, statements and figures as JSON values."""
+        names = ("rows", "kept", "flipped", "relabelled", "dropped", "failed", "statements", "facts", "out", "decisions_file")
+        return {name: getattr(self, name) for name in names}
+
+
+def clean(
+    data: Any,
+    out: Path | None = None,
+    *,
+    gold: Any = None,
+    rm: str | Path | RewardModel | None = None,
+    judges: bool = False,
+    config: GoldsmithConfig | None = None,
+    progress: Progress | None = None,
+) -> CleanResult:
+    """Decide for every pair of a dataset whether its label is kept, flipped or the pair dropped.
+
+    Args:
+        data: a path to pairs in any format that `pool add` reads, or a `datasets.Dataset` with such columns.
+        out: JSONL file of the pairs that stay, under their label, with `p_chosen` and `weight`; `<out>.decisions.jsonl` beside it holds
+            every row's decision with its reasons. None: nothing is written.
+        gold: pairs with human labels, likewise; they may be pairs of the dataset or others.
+        rm: a reward model (loaded, a folder, a hub id) in place of one fitted to the labels out of fold. It must not have been trained on
+            them.
+        judges: ask the models of `config.llm` and read the files of `config.judge.recorded`.
+        config: sections `curate`, `reward`, `head`, `llm`, `judge`; none: the defaults with `keep_rule = "stack"`.
+        progress: called while features are computed and judges asked.
+
+    Raises:
+        UserError: a file cannot be used, no pair is left, or there are too few prompts to fit a model.
+    """
+    settings = config or GoldsmithConfig.model_validate({"curate": {"keep_rule": "stack"}})
+    with tempfile.TemporaryDirectory(prefix="goldsmith-clean-") as scratch:
+        work = Path(scratch) if out is None else out.with_name(f"{out.name}.work")
+        inputs = {
+            name: _as_file(source, work / f"{name}.input.jsonl")
+            for name, source in (("data", data), ("gold", gold))
+            if source is not None
+        }
+        if out is not None:
+            check_output(out, *inputs.values())
+            check_output(_beside(out), *inputs.values())
+        return _Job(settings, work, progress).run(
+            inputs["data"], inputs.get("gold"), out, rm, judges, is_dataset=inputs["data"] != data
+        )
+
+
+def _as_file(source: Any, place: Path) -> str | Path:
+    """A path as it is; a `datasets.Dataset` written as JSON lines."""
+    if isinstance(source, (str, Path)):
+        return source
+    if not hasattr(source, "column_names") or not hasattr(source, "to_list"):
+        raise UserError(f"{type(source).__name__} is no path and no datasets.Dataset; give one split, as in dataset['train']")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(place, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in source.to_list()))
+    return place
+
+
+def _beside(out: Path) -> Path:
+    return out.with_name(f"{out.name}.decisions.jsonl")
+
+
+class _Job:
+    """One dataset's cleaning."""
+
+    def __init__(self, config: GoldsmithConfig, work: Path, progress: Progress | None) -> None:
+        self.config, self.work, self.progress = config, work, progress
+        self.statements: list[str] = []
+        self.facts: dict[str, Any] = {}
+
+    def run(
+        self, data: str | Path, gold: str | Path | None, out: Path | None, rm: Any, judges: bool, *, is_dataset: bool
+    ) -> CleanResult:
+        rows = list(read_pairs(data, max_line_mb=self.config.pool.max_line_mb))
+        pairs, early = _distinct(rows)
+        if not pairs:
+            raise UserError(
+                f"{data}: no usable pair in {len(rows)} rows ({dict(Counter(_outcome(row) for row in rows))}); `goldsmith audit` says more"
+            )
+        human = self._human(gold)
+        known = self._known(pairs, human, rm, judges)
+        cleaned = clean_pairs(known, self.config.curate, self.config.head.l2, self.config.seed)
+        decisions = _per_row(rows, early, cleaned)
+        stays = [line for line in (_stays(row, decision) for row, decision in zip(rows, decisions, strict=True)) if line]
+        if out is not None:
+            atomic.write_text(_beside(out), _lines(decisions))
+            atomic.write_text(out, _lines(stays))
+        return self._result(rows, decisions, cleaned, out, stays if is_dataset else None)
+
+    def _human(self, path: str | Path | None) -> dict[str, Pair]:
+        """Gold pairs by id; those under both labels are left out and told of."""
+        if path is None:
+            return {}
+        found: dict[str, Pair] = {}
+        both: set[str] = set()
+        rejected = 0
+        for row in read_pairs(path):
+            if isinstance(row, Rejected):
+                rejected += 1
+            elif row.pair_id in found and found[row.pair_id].label != row.label:
+                both.add(row.pair_id)
+            else:
+                found[row.pair_id] = row
+        if both:
+            self.statements.append(
+                f"gold contradicts itself: {len(both)} of {len(found)} pairs stand in it under different labels; they are left out"
+            )
+        self.facts["gold"] = {"pairs": len(found) - len(both), "contradictions": len(both), "rejected": rejected}
+        kept = {name: pair for name, pair in found.items() if name not in both}
+        if not kept:
+            raise UserError(f"{path}: no usable pair with a human label ({rejected} rows rejected, {len(both)} contradictions)")
+        return kept
+
+    def _known(self, pairs: dict[str, Pair], human: dict[str, Pair], rm: Any, judges: bool) -> Known:
+        together = {**human, **pairs}
+        names = sorted(together)
+        everything = [together[name] for name in names]
+        told = self._judged(everything, human) if judges else {}
+        return Known(
+            pairs=everything,
+            is_asked=np.array([name in pairs for name in names], dtype=bool),
+            human=codes([human[name].label if name in human else None for name in names]),
+            features=self._features(everything) if rm is None or human else None,
+            best=None if rm is None else self._margins(rm, everything),
+            judged_p=np.array([told.get(name, np.nan) for name in names], dtype=np.float64),
+        )
+
+    def _features(self, pairs: Sequence[Pair]) -> Any:
+        from goldsmith.reward.features import FeatureStore
+        from goldsmith.reward.grouping import Reply
+
+        store = FeatureStore(self.config.reward, self.work / "features")
+        replies = [
+            Reply(pair.messages, content, f"pair {pair.pair_id}") for pair in pairs for content in (pair.first, pair.second)
+        ]
+        vectors = store.features(
+            replies,
+            readout=self.config.reward.readout,
+            progress=lambda done, total, _tokens: self._show(done, total, "replies read"),
+        )
+        if store.renderer.truncated:
+            self.facts["truncated"] = store.renderer.truncated
+        return vectors[0::2], vectors[1::2]
+
+    def _margins(self, rm: Any, pairs: Sequence[Pair]) -> Any:
+        from goldsmith.reward.model import RewardModel
+
+        config = self.config.reward
+        model = rm if isinstance(rm, RewardModel) else RewardModel.load(rm, dtype=config.dtype, token_budget=config.token_budget)
+        scores = model.score_pairs(pairs, progress=lambda done, total, _tokens: self._show(done, total, "replies scored"))
+        return np.array([first - second for first, second in scores], dtype=np.float64)
+
+    def _judged(self, pairs: Sequence[Pair], human: dict[str, Pair]) -> dict[str, float]:
+        """The judges' probabilities; those who do not beat chance on gold were left out by their own test already."""
+        from goldsmith.judge.file import judge_file
+
+        asked, shown = self.work / "judged.input.jsonl", self.work / "judged.gold.jsonl"
+        atomic.write_text(asked, _lines(_row(pair) for pair in pairs))
+        atomic.write_text(shown, _lines(_row(pair) for pair in human.values()))
+        out = self.work / "judged.jsonl"
+        result = judge_file(
+            asked,
+            out,
+            self.config,
+            gold=shown if human else None,
+            progress=lambda done, total: self._show(done, total, "judgements"),
+        )
+        self.facts["judges"] = {name: result.get(name) for name in ("judged", "failed", "judges", "used", "usage")}
+        if human and not result["used"]:
+            self.statements.append("no judge beats chance on gold, so none is used")
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        return {line["pair_id"]: line["p_first"] for line in lines if "p_first" in line}
+
+    def _result(
+        self,
+        rows: Sequence[Any],
+        decisions: list[dict[str, Any]],
+        cleaned: Cleaned,
+        out: Path | None,
+        stays: list[dict[str, Any]] | None,
+    ) -> CleanResult:
+        tally = counted([row for row in decisions if row["action"] != "fail"])
+        actions, failed = tally["by_action"], Counter(row["reason"] for row in decisions if row["action"] == "fail")
+        result = CleanResult(
+            rows=len(rows), kept=actions.get("keep", 0), flipped=actions.get("flip", 0), relabelled=actions.get("relabel", 0),
+            dropped=tally["dropped"], failed=dict(failed), statements=[*self.statements, *cleaned.statements],
+            facts={**self.facts, **cleaned.facts, "by_reason": tally["by_reason"]}, out=str(out) if out else None,
+            decisions_file=str(_beside(out)) if out else None, decisions=decisions, dataset=_dataset(stays),
+        )  # fmt: skip
+        assert result.rows == result.kept + result.flipped + result.relabelled + sum(result.dropped.values()) + failed.total()
+        return result
+
+    def _show(self, done: int, total: int, what: str) -> None:
+        if self.progress:
+            self.progress(done, total, what)
+
+
+def _distinct(rows: Sequence[Pair | Rejected]) -> tuple[dict[str, Pair], dict[int, str]]:
+    """Each pair once, and why other rows have no decision of their own, by place."""
+    sides: dict[str, set[str]] = {}
+    for row in rows:
+        if isinstance(row, Pair):
+            sides.setdefault(row.pair_id, set()).add(row.label)
+    pairs: dict[str, Pair] = {}
+    early: dict[int, str] = {}
+    for place, row in enumerate(rows):
+        if isinstance(row, Rejected):
+            continue
+        if len(sides[row.pair_id]) > 1:
+            early[place] = CONTRADICTION
+        elif row.pair_id in pairs:
+            early[place] = DUPLICATE
+        else:
+            pairs[row.pair_id] = row
+    return pairs, early
+
+
+def _per_row(rows: Sequence[Pair | Rejected], early: dict[int, str], cleaned: Cleaned) -> list[dict[str, Any]]:
+    by_id = {row["pair_id"]: row for row in cleaned.decisions}
+    made: list[dict[str, Any]] = []
+    for place, row in enumerate(rows):
+        if isinstance(row, Rejected):
+            made.append({"source_ref": f"{row.file}:{row.line}", "action": "fail", "reason": row.reason, "detail": row.detail})
+        elif place in early:
+            made.append(
+                {
+                    "source_ref": row.source_ref,
+                    "pair_id": row.pair_id,
+                    "action": "drop",
+                    "label_before": row.label,
+                    "reason": early[place],
+                }
+            )
+        else:
+            made.append({"source_ref": row.source_ref, **by_id[row.pair_id]})
+    return made
+
+
+def _stays(row: Pair | Rejected, decision: dict[str, Any]) -> dict[str, Any] | None:
+    """The line of a pair that stays: what `train` reads, with the probability of its label and a weight of 2p - 1."""
+    if isinstance(row, Rejected) or decision["action"] in ("drop", "fail"):
+        return None
+    label, p = decision["label_after"], float(decision["p_label"])
+    return {
+        **_row(row.model_copy(update={"label": label})),
+        "p_chosen": p,
+        "weight": max(0.0, 2.0 * p - 1.0),
+        "action": decision["action"],
+        "pair_id": row.pair_id,
+        "source_ref": row.source_ref,
+    }
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    """A pair as a line that `read_pairs` reads back under the same id and label."""
+    more = {"is_tie": True} if pair.label == "tie" else {}
+    return {"prompt": pair.messages, "chosen": pair.chosen, "rejected": pair.rejected, **({"meta": more} if more else {})}
+
+
+def _outcome(row: Pair | Rejected) -> str:
+    return row.reason if isinstance(row, Rejected) else "pair"
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _dataset(rows: list[dict[str, Any]] | None) -> Any:
+    if rows is None:
+        return None
+    import datasets
+
+    return datasets.Dataset.from_list(rows)
+
+
+__all__ = ["CleanResult", "clean"]

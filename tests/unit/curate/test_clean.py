@@ -1,0 +1,210 @@
+"""`goldsmith clean`: decisions on planted errors, the safe answers without gold, every row accounted for, and resumption."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goldsmith.cli.main import run
+from goldsmith.config import GoldsmithConfig
+from goldsmith.config.curate import CurateConfig
+from goldsmith.curate.clean import clean
+from goldsmith.curate.cleaning import Known, clean_pairs
+from goldsmith.curate.evidence import NONE, SIDES, codes
+from goldsmith.errors import UserError
+from goldsmith.reward.features import FeatureStore
+from goldsmith.reward.tiny import write_tiny_model
+from goldsmith.types import Pair
+
+STACK = CurateConfig(keep_rule="stack")
+L2 = (0.01, 0.1, 1.0)
+
+
+def _planted(count: int, wrong: float, num_gold: int, seed: int = 0) -> tuple[Known, np.ndarray, np.ndarray]:
+    """Pairs whose features hold a direction of quality; a share of labels is wrong, and people saw the first `num_gold`."""
+    rng = np.random.default_rng(seed)
+    truth = rng.choice([0, 1], count)
+    quality = rng.normal(size=(count, 2)) + 1.5 * np.stack([truth == 0, truth == 1], axis=1)
+    features = [np.concatenate([quality[:, [side]], rng.normal(size=(count, 5))], axis=1).astype(np.float32) for side in (0, 1)]
+    flipped = rng.random(count) < wrong
+    label = np.where(flipped, 1 - truth, truth)
+    pairs = []
+    for at in range(count):
+        pair = Pair.from_replies([{"role": "user", "content": f"q{at}"}], f"a{at}", f"b{at}")
+        pairs.append(pair.model_copy(update={"label": SIDES[label[at]]}))
+    human = codes([SIDES[truth[at]] if at < num_gold else None for at in range(count)])
+    known = Known(
+        pairs=pairs, is_asked=np.ones(count, dtype=bool), human=human, features=(features[0], features[1]), best=None,
+        judged_p=np.full(count, np.nan),
+    )  # fmt: skip
+    return known, truth, flipped
+
+
+def test_planted_errors_are_flipped_and_right_labels_kept() -> None:
+    known, _, flipped = _planted(1200, wrong=0.3, num_gold=150)
+    found = clean_pairs(known, STACK, L2, seed=0)
+    unseen = [(row, bool(was)) for row, was in zip(found.decisions[150:], flipped[150:], strict=True)]
+    kept = [was for row, was in unseen if row["action"] == "keep"]
+    turned = [was for row, was in unseen if row["action"] == "flip"]
+    # 30 % of the labels are wrong; what is kept must be far cleaner, and most of what is flipped must have been wrong.
+    assert np.mean(kept) < 0.15
+    assert np.mean(turned) > 0.6
+    assert len(kept) > 0.6 * sum(not was for _, was in unseen)
+    # The people's own labels stand, whatever the models say.
+    assert {row["rule"] for row in found.decisions[:150]} == {"human"}
+    audit = found.facts["audit"]
+    assert audit["stack"]["value"] > audit["labels"]["value"]
+    assert found.facts["stack"]["label_noise"]["wrong"] == pytest.approx(0.3, abs=0.1)
+
+
+def test_without_gold_nothing_is_flipped_and_little_dropped() -> None:
+    known, _, flipped = _planted(1200, wrong=0.2, num_gold=0)
+    found = clean_pairs(known, STACK, L2, seed=0)
+    actions = Counter(row["action"] for row in found.decisions)
+    assert set(actions) <= {"keep", "drop"}
+    assert actions["drop"] < 200
+    dropped = [bool(was) for row, was in zip(found.decisions, flipped, strict=True) if row["action"] == "drop"]
+    assert not dropped or np.mean(dropped) > 0.5
+    assert any("no human labels were given" in text for text in found.statements)
+
+
+def test_a_judge_who_stands_by_a_label_saves_it_without_gold() -> None:
+    known, _, _ = _planted(400, wrong=0.2, num_gold=0)
+    agreeing = np.array([1.0 if pair.label == "first" else 0.0 for pair in known.pairs])
+    saved = clean_pairs(
+        Known(
+            pairs=known.pairs, is_asked=known.is_asked, human=known.human, features=known.features, best=None, judged_p=agreeing
+        ),
+        STACK,
+        L2,
+        seed=0,
+    )
+    assert {row["action"] for row in saved.decisions} == {"keep"}
+
+
+def test_too_little_gold_keeps_every_label_and_says_so() -> None:
+    known, _, _ = _planted(300, wrong=0.3, num_gold=15)
+    found = clean_pairs(known, STACK, L2, seed=0)
+    assert {row["action"] for row in found.decisions[15:]} == {"keep"}
+    assert all(row["label_after"] == row["label_before"] for row in found.decisions[15:])
+    assert any("20 are needed" in text for text in found.statements)
+
+
+def test_the_articles_rule_needs_gold() -> None:
+    known, _, _ = _planted(100, wrong=0.2, num_gold=0)
+    with pytest.raises(UserError, match=r"'article' needs a gold RM.*--gold"):
+        clean_pairs(known, CurateConfig(), L2, seed=0)
+
+
+def test_pairs_that_are_in_gold_alone_help_but_get_no_decision() -> None:
+    known, _, _ = _planted(400, wrong=0.3, num_gold=200)
+    asked = np.arange(400) >= 200
+    found = clean_pairs(
+        Known(pairs=known.pairs, is_asked=asked, human=known.human, features=known.features, best=None, judged_p=known.judged_p),
+        STACK,
+        L2,
+        seed=0,
+    )
+    assert [row["pair_id"] for row in found.decisions] == [pair.pair_id for pair in known.pairs[200:]]
+
+
+# The command, on a tiny random model.
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny-clean"), seed=3)
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def _rows(count: int) -> list[dict[str, Any]]:
+    return [{"prompt": f"Say {n}.", "chosen": f"{n}, please", "rejected": f"no {n}"} for n in range(count)]
+
+
+def test_every_row_has_its_fate_in_the_command(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = _rows(30)
+    swapped = {"prompt": "Say 1.", "chosen": "no 1", "rejected": "1, please"}
+    data = _write(tmp_path / "pairs.jsonl", [*rows, rows[0], swapped, {"prompt": "x", "chosen": "same", "rejected": "same"}])
+    gold = _write(tmp_path / "gold.jsonl", rows[:10])
+    out = tmp_path / "out.jsonl"
+    arguments = ["clean", str(data), "-o", str(out), "--gold", str(gold), "--set", f'reward.base="{tiny}"', "--json"]
+    assert run(arguments) == 3
+    told = json.loads(capsys.readouterr().out)
+    decisions = [json.loads(line) for line in Path(told["decisions_file"]).read_text().splitlines()]
+    # 33 rows: one fails, one is a copy, and pair 1 stands there under both labels (two rows).
+    assert (told["rows"], len(decisions), sum(told["failed"].values())) == (33, 33, 1)
+    assert told["dropped"]["the same pair and label came before"] == 1
+    assert told["dropped"]["the dataset has the pair under both labels"] == 2
+    assert told["rows"] == told["kept"] + told["flipped"] + told["relabelled"] + sum(told["dropped"].values()) + 1
+    clean_rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(clean_rows) == told["kept"] + told["flipped"] + told["relabelled"]
+    assert all(0 <= row["p_chosen"] <= 1 and 0 <= row["weight"] <= 1 for row in clean_rows)
+
+
+def test_features_are_not_computed_twice(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, out = _write(tmp_path / "pairs.jsonl", _rows(20)), tmp_path / "out.jsonl"
+    config = GoldsmithConfig.model_validate({"curate": {"keep_rule": "stack"}, "reward": {"base": str(tiny)}})
+    first = clean(data, out, config=config).decisions
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(FeatureStore, "_forward", never)
+    assert clean(data, out, config=config).decisions == first
+
+
+def test_a_dataset_goes_in_and_comes_out(tiny: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    config = GoldsmithConfig.model_validate({"curate": {"keep_rule": "stack"}, "reward": {"base": str(tiny)}})
+    result = clean(datasets.Dataset.from_list(_rows(12)), config=config)
+    assert result.out is None
+    assert result.dataset.num_rows == result.kept
+    assert {"prompt", "chosen", "rejected", "p_chosen", "weight"} <= set(result.dataset.column_names)
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "told"),
+    [
+        ([], [], "pairs.jsonl"),
+        ([{"prompt": "a", "chosen": "b", "rejected": "b"}], [], "no usable pair in 1 rows"),
+        (_rows(3), [], "only 3 different prompts"),
+        (_rows(9), ["--rule", "paper"], "'paper' needs a gold RM"),
+        (_rows(9), ["--gold", "nowhere.jsonl"], "nowhere.jsonl"),
+        (_rows(9), ["--judge", "nowhere.jsonl"], "nowhere.jsonl"),
+        (_rows(9), ["--rm", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_bad_inputs_are_told_with_place_and_remedy(
+    rows: list[dict[str, Any]], more: list[str], told: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = _write(tmp_path / "pairs.jsonl", rows)
+    arguments = ["clean", str(data), "-o", str(tmp_path / "o.jsonl"), "--set", f'reward.base="{tiny}"', *more]
+    assert run(arguments) == 1
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert "a bug in Goldsmith" not in shown
+    assert not (tmp_path / "o.jsonl").exists()
+
+
+def test_an_address_needs_the_models_name(tmp_path: Path) -> None:
+    data = _write(tmp_path / "pairs.jsonl", _rows(9))
+    assert run(["clean", str(data), "-o", str(tmp_path / "o.jsonl"), "--judge", "http://127.0.0.1:9/v1"]) == 2
+
+
+def test_gold_under_both_labels_is_left_out_and_told(tiny: Path, tmp_path: Path) -> None:
+    rows = _rows(20)
+    both = {"prompt": "Say 0.", "chosen": "no 0", "rejected": "0, please"}
+    config = GoldsmithConfig.model_validate({"curate": {"keep_rule": "stack"}, "reward": {"base": str(tiny)}})
+    found = clean(_write(tmp_path / "p.jsonl", rows), gold=_write(tmp_path / "g.jsonl", [*rows[:8], both]), config=config)
+    assert any("gold contradicts itself: 1 of 8 pairs" in text for text in found.statements)
+    assert found.relabelled == 0
+    assert NONE not in {row.get("label_after") for row in found.decisions}
