@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from goldsmith.pool.sources.draft import Draft, Format, Reject, Row, from_choice, leftovers, number, prompt_of
@@ -14,7 +15,7 @@ _CHOICES |= {"model_a": 1, "model_b": 2, "tie (bothbad)": 0, "both_bad": 0, "res
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Column names of one benchmark; `told_zero_is_first` for those that count responses from 0 is not needed by any."""
+    """Column names of one benchmark, and what its labels mean: 1 the first response, 2 the second, 0 a tie."""
 
     name: str
     prompt: str
@@ -22,6 +23,7 @@ class _Layout:
     second: str
     verdict: str
     origin: str
+    choices: Mapping[Any, int] = field(default_factory=lambda: _CHOICES)
 
     @property
     def needed(self) -> set[str]:
@@ -32,7 +34,7 @@ class _Layout:
 
     def read(self, row: Row) -> list[Draft]:
         verdict = row[self.verdict]
-        if not isinstance(verdict, (str, int)) or verdict not in _CHOICES:
+        if not isinstance(verdict, (str, int)) or verdict not in self.choices:
             raise Reject("unknown-label", f"{self.verdict} {verdict!r}")
         source = row.get("source")
         fields = {
@@ -40,7 +42,7 @@ class _Layout:
             "source": f"{self.name}/{source}" if isinstance(source, str) else self.name,
             "meta": leftovers(row, tuple(self.needed)),
         }
-        return [from_choice(prompt_of(row[self.prompt]), row[self.first], row[self.second], _CHOICES[verdict], **fields)]
+        return [from_choice(prompt_of(row[self.prompt]), row[self.first], row[self.second], self.choices[verdict], **fields)]
 
 
 _LAYOUTS = [
@@ -48,7 +50,7 @@ _LAYOUTS = [
     _Layout("llmbar", "input", "output_1", "output_2", "label", "human"),
     _Layout("evalbiasbench", "instruction", "response1", "response2", "label", "human"),
     _Layout("ppe-preference", "prompt", "response_1", "response_2", "winner", "human"),
-    _Layout("auto-j", "prompt", "response 1", "response 2", "label", "human"),
+    _Layout("auto-j", "prompt", "response 1", "response 2", "label", "human", {0: 1, 1: 2, 2: 0, "0": 1, "1": 2, "2": 0}),
 ]
 
 

@@ -217,7 +217,8 @@ def test_rmb_pairwise_and_best_of_n(tmp_path: Path) -> None:
             "no",
         ),
         ({"prompt": "Pick one.", "response_1": "yes", "response_2": "no", "winner": "model_a"}, "ppe-preference", "yes"),
-        ({"prompt": "Pick one.", "response 1": "yes", "response 2": "no", "label": 2}, "auto-j", "no"),
+        ({"prompt": "Pick one.", "response 1": "yes", "response 2": "no", "label": 1}, "auto-j", "no"),
+        ({"prompt": "Pick one.", "response 1": "yes", "response 2": "no", "label": 0}, "auto-j", "yes"),
         (
             {
                 "instruction": "Pick one.",
