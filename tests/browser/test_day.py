@@ -56,6 +56,7 @@ def test_a_day_in_the_annotation_room(tmp_path: Path, person: Callable[..., Any]
         ann.keyboard.type(PASSWORD)
         ann.keyboard.press("Enter")
         wait_for_task(ann, "a p1")
+        ann.wait_for_timeout(300)
         ann.keyboard.press("e")
         prefer(ann, "a p1", much=True)
         wait_for_task(ann, "a p2")
@@ -87,7 +88,8 @@ def test_a_day_in_the_annotation_room(tmp_path: Path, person: Callable[..., Any]
         first = room.votes("p1")
         assert [vote.choice for vote in first] == ["first"] * 3
         assert (first[0].strength, first[0].confidence) == (2, 3)
-        assert all(vote.seconds > 0 for vote in room.votes())
+        # She had the pair before her eyes for 0.3 s at least, told in tenths; a key that is pressed at once may take 0.0.
+        assert first[0].seconds >= 0.2
 
         # the expert sees three votes without names, owes a rationale, and decides
         eve = person(room, "eve", "/expert", role="expert")
