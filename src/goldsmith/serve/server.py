@@ -58,11 +58,14 @@ async def _serve(models: Mapping[str, str | Path], config: ServeConfig, ready: C
     listener = _listen(config)
     try:
         await served.open()
-        server = _Server(_settings(application, config), application)
         address = _address(config, listener)
-        LOG.info("serving", extra={"event": "serving", "address": address})
-        if ready:
-            ready(address)
+
+        def listening() -> None:
+            LOG.info("serving", extra={"event": "serving", "address": address})
+            if ready:
+                ready(address)
+
+        server = _Server(_settings(application, config), application, listening)
         await server.serve(sockets=[listener])
     finally:
         listener.close()
@@ -77,10 +80,16 @@ async def _serve(models: Mapping[str, str | Path], config: ServeConfig, ready: C
 class _Server(uvicorn.Server):
     """Uvicorn, whose application says that it is not ready any more as soon as it is told to stop."""
 
-    def __init__(self, settings: uvicorn.Config, application: Application) -> None:
+    def __init__(self, settings: uvicorn.Config, application: Application, listening: Callable[[], None]) -> None:
         super().__init__(settings)
         self._application = application
+        self._listening = listening
         self.was_interrupted = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so only then: who connects at once must not be refused."""
+        await super().startup(sockets)
+        self._listening()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
