@@ -106,6 +106,10 @@ def test_the_first_request_is_taken_whatever_its_size() -> None:
     async def work(batcher: Batcher) -> None:
         batcher.measured(1, 1.0)
         batcher.admit(10_000, 5)
+        # The same request behind something that waits already would wait too long.
+        batcher.submit([_ids(index * 100, 50) for index in range(3)])
+        with pytest.raises(Refusal):
+            batcher.admit(10_000, 5)
 
     _run(work, min_queue_items=1, max_queue_tokens=10)
 

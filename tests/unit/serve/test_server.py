@@ -190,21 +190,23 @@ def test_what_was_accepted_is_answered_before_it_stops(tiny_rm: Path, model: Rew
     scores = {place["index"]: place["score"] for place in found[0].json()["ranking"]}
     expected = model.score_replies(QUESTION, replies)
     assert [scores[index] for index in range(len(replies))] == pytest.approx(list(expected), abs=1e-4)
-    _wait_until_gone(pids)
+    assert _left_running(pids) == []
 
 
 def test_workers_do_not_outlive_a_killed_server(tiny_rm: Path) -> None:
     with _serving(str(tiny_rm)) as (_, process):
         pids = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+        assert pids
         process.kill()
-        _wait_until_gone(pids)
+        assert _left_running(pids) == []
 
 
-def _wait_until_gone(pids: list[int]) -> None:
+def _left_running(pids: list[int]) -> list[int]:
+    """Those that have not ended after some patience."""
     ends = time.monotonic() + PATIENCE_S
     while (alive := [pid for pid in pids if _is_running(pid)]) and time.monotonic() < ends:
         time.sleep(0.05)
-    assert alive == []
+    return alive
 
 
 def _is_running(pid: int) -> bool:
