@@ -21,7 +21,11 @@ FOR EACH STATEMENT EXECUTE FUNCTION events_only_added()"""
 def upgrade() -> None:
     """Add the columns and tables; what stands in `votes` and `queue` stays as it is."""
     _extend_votes_and_queue()
-    _make_tables()
+    _make_pair_states()
+    _make_leases()
+    _make_retests_and_checks()
+    _make_people()
+    _make_events()
     _guard_events()
 
 
@@ -58,7 +62,7 @@ def _guard_events() -> None:
         op.execute(POSTGRESQL_TRIGGER)
 
 
-def _make_tables() -> None:
+def _make_pair_states() -> None:
     op.create_table(
         "pair_states",
         sa.Column("pair_id", sa.String(32), primary_key=True),
@@ -85,6 +89,9 @@ def _make_tables() -> None:
     op.create_index("pair_states_by_rank", "pair_states", ["rank"])
     op.create_index("pair_states_settled", "pair_states", ["settled_at"])
     op.create_index("seats", "pair_states", ["tag", "rank"], **_where("free > 0"))
+
+
+def _make_leases() -> None:
     op.create_table(
         "leases",
         sa.Column("lease_id", sa.String(32), primary_key=True),
@@ -105,6 +112,9 @@ def _make_tables() -> None:
     op.create_index("leases_to_expire", "leases", ["expires_at"], **_where("state = 'active'"))
     op.create_index("one_expert_a_pair", "leases", ["pair_id"], unique=True, **_where("state = 'active' AND round = 'expert'"))
     op.create_index("one_lease_a_queue", "leases", ["person_id", "queue"], unique=True, **_where("state = 'active'"))
+
+
+def _make_retests_and_checks() -> None:
     op.create_table(
         "retests",
         sa.Column("retest_id", sa.String(32), primary_key=True),
@@ -130,6 +140,9 @@ def _make_tables() -> None:
         sa.Column("draw", sa.Float, nullable=False),
     )
     op.create_index("check_items_by_use", "check_items", ["use", "draw"])
+
+
+def _make_people() -> None:
     op.create_table(
         "people",
         sa.Column("person_id", sa.String(32), primary_key=True),
@@ -172,6 +185,9 @@ def _make_tables() -> None:
         sa.Column("at", sa.Float, nullable=False),
     )
     op.create_index("sign_in_attempts_by_key", "sign_in_attempts", ["key", "at"])
+
+
+def _make_events() -> None:
     op.create_table(
         "events",
         sa.Column("event_id", SERIAL, primary_key=True, autoincrement=True),
