@@ -10,7 +10,7 @@ from pathlib import Path
 
 from goldsmith.benchdata.item import Item
 from goldsmith.benchdata.suite import find_suite
-from goldsmith.evaluate.engines.engine import Answer, Engine, Progress
+from goldsmith.evaluate.engines.engine import Answer, Engine, ItemEngine, Progress
 from goldsmith.evaluate.engines.shipped import shipped
 from goldsmith.evaluate.result import EngineKind, ModelInfo
 from goldsmith.evaluate.runner import evaluate_engines
@@ -20,7 +20,7 @@ from goldsmith.identity import digest, unit_interval
 RESAMPLES = 200
 
 
-class NoisyTruth(Engine):
+class NoisyTruth(ItemEngine):
     """Scores by the truth, by length and by noise, in given parts; an item named in `fails` gets no scores."""
 
     rates_texts = False
@@ -56,7 +56,7 @@ class NoisyTruth(Engine):
         )
 
 
-class FirstShown(Engine):
+class FirstShown(ItemEngine):
     """A judge that prefers whatever it is shown first."""
 
     rates_texts = False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from goldsmith.benchdata.item import Item
 from goldsmith.evaluate.cache import ScoreCache
-from goldsmith.evaluate.engines.engine import Answer, Engine, Progress, Rated, Text
+from goldsmith.evaluate.engines.engine import Answer, Engine, ItemEngine, Progress, Rated, Text, TextEngine
 
 REMEMBERED = 2_000_000
 """Scores held in memory for one model at most, beside the cache on disk."""
@@ -35,7 +35,7 @@ class Answerer:
         """
         contexts = [item.context_id for item in items]
         ids = [item.text_ids(context) for item, context in zip(items, contexts, strict=True)]
-        if not self.engine.rates_texts:
+        if isinstance(self.engine, ItemEngine):
             return self.engine.answer(items, progress), ids, contexts
         rated = self._rate(items, contexts, ids, progress)
         return [_joined([rated[name] for name in names]) for names in ids], ids, contexts
@@ -60,6 +60,7 @@ class Answerer:
         missing.sort(key=lambda text: text.context_id)
         self.num_scored += len(missing)
         if missing:
+            assert isinstance(self.engine, TextEngine)
             for part in self.engine.rate(missing, progress):
                 scores = {text.text_id: rated for text, rated in part}
                 if self._cache is not None:

@@ -14,7 +14,7 @@ import bench_files
 from goldsmith.benchdata.suite import find_suite
 from goldsmith.errors import ProviderError, StoreError, UserError
 from goldsmith.evaluate.cache import ScoreCache
-from goldsmith.evaluate.engines.engine import Engine, Progress, Rated, Text
+from goldsmith.evaluate.engines.engine import Engine, Progress, Rated, Text, TextEngine
 from goldsmith.evaluate.engines.shipped import shipped
 from goldsmith.evaluate.evaluate import evaluate_models
 from goldsmith.evaluate.items import read_items, read_result
@@ -26,7 +26,7 @@ from goldsmith.evaluate.texts import read_texts
 SETTINGS = Settings(seed=0, resamples=100)
 
 
-class Counting(Engine):
+class Counting(TextEngine):
     """Scores by length, counts what it is asked, and may break after some texts."""
 
     is_cached = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from goldsmith.evaluate.engines.engine import Engine, Progress, Rated, Text
+from goldsmith.evaluate.engines.engine import Progress, Rated, Text, TextEngine
 from goldsmith.evaluate.lineage import Lineage, lineage
 from goldsmith.evaluate.result import ModelInfo
 from goldsmith.reward.grouping import Reply
@@ -15,7 +15,7 @@ CHUNK = 256
 """Texts scored at once; a kill loses at most so many."""
 
 
-class CheckpointEngine(Engine):
+class CheckpointEngine(TextEngine):
     """Scores conversations with a reward model."""
 
     is_cached = True
@@ -43,7 +43,7 @@ class CheckpointEngine(Engine):
         )
 
     def rate(self, texts: Sequence[Text], progress: Progress | None = None) -> Iterator[list[tuple[Text, Rated]]]:
-        """See `Engine.rate`; replies to one context should stand together, as its tokens are then computed once."""
+        """See `TextEngine.rate`; replies to one context should stand together, as its tokens are then computed once."""
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             rewards = self.model.rate([Reply(text.context, text.reply, text.where) for text in chunk])

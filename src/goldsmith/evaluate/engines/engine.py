@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -49,26 +50,12 @@ class Answer:
     reason: str = ""
 
 
-class Engine:
-    """The base of all engines; a context manager. Exactly one of `rate` and `answer` is overridden."""
+class EngineBase:
+    """What all engines share; a context manager. Every engine is a `TextEngine` or an `ItemEngine`."""
 
     info: ModelInfo
     is_cached = False
     """Scores are worth keeping on disk: they took a model to make."""
-    rates_texts = True
-    """The engine scores one text at a time, so that each distinct text is scored once; else it answers whole items."""
-
-    def rate(self, texts: Sequence[Text], progress: Progress | None = None) -> Iterator[list[tuple[Text, Rated]]]:
-        """Yield the scores of distinct texts as they come, in any order.
-
-        Raises:
-            ProviderError: a server failed for good; what was yielded before is kept.
-        """
-        raise NotImplementedError
-
-    def answer(self, items: Sequence[Item], progress: Progress | None = None) -> list[Answer]:
-        """Return the answer to each item, in order."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Release what it holds."""
@@ -78,3 +65,26 @@ class Engine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class TextEngine(EngineBase, ABC):
+    """Scores one text at a time, so that each distinct text is scored once."""
+
+    @abstractmethod
+    def rate(self, texts: Sequence[Text], progress: Progress | None = None) -> Iterator[list[tuple[Text, Rated]]]:
+        """Yield the scores of distinct texts as they come, in any order.
+
+        Raises:
+            ProviderError: a server failed for good; what was yielded before is kept.
+        """
+
+
+class ItemEngine(EngineBase, ABC):
+    """Answers whole items: it needs the rival, or the truth."""
+
+    @abstractmethod
+    def answer(self, items: Sequence[Item], progress: Progress | None = None) -> list[Answer]:
+        """Return the answer to each item, in order."""
+
+
+Engine = TextEngine | ItemEngine

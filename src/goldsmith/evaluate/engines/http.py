@@ -16,7 +16,7 @@ from typing import Any
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.errors import ProviderError, UserError
 from goldsmith.evaluate.engines.dialects import Dialect, Query, parsed
-from goldsmith.evaluate.engines.engine import Engine, Progress, Rated, Text
+from goldsmith.evaluate.engines.engine import Progress, Rated, Text, TextEngine
 from goldsmith.evaluate.result import ModelInfo
 from goldsmith.identity import digest
 from goldsmith.llm.retry import Attempt, delay_s
@@ -26,7 +26,7 @@ _ABOUT_THE_TEXT = (400, 413, 422)
 """Refusals that can be about one text: the batch is then asked text by text."""
 
 
-class HttpEngine(Engine):
+class HttpEngine(TextEngine):
     """Scores texts with a server."""
 
     is_cached = True
@@ -69,7 +69,7 @@ class HttpEngine(Engine):
         )
 
     def rate(self, texts: Sequence[Text], progress: Progress | None = None) -> Iterator[list[tuple[Text, Rated]]]:
-        """See `Engine.rate`."""
+        """See `TextEngine.rate`."""
         batches = self._batches(texts)
         loop = asyncio.new_event_loop()
         stream = self._stream(batches)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from goldsmith.benchdata.item import Item
 from goldsmith.config.judge import JudgeConfig
-from goldsmith.evaluate.engines.engine import Answer, Engine, Progress
+from goldsmith.evaluate.engines.engine import Answer, ItemEngine, Progress
 from goldsmith.evaluate.result import ModelInfo
 from goldsmith.evaluate.scoring.decide import Game
 from goldsmith.identity import digest
@@ -23,10 +23,8 @@ GAMES = 2
 NOT_IN_PAIRS = "its score needs scores of single replies, and a judge compares two"
 
 
-class JudgeEngine(Engine):
+class JudgeEngine(ItemEngine):
     """Judges comparisons with one model of a group."""
-
-    rates_texts = False
 
     def __init__(self, llm: LlmGroup, model: str, name: str = "", *, seed: int = 0) -> None:
         """Use the model called `model` of the group, which is closed with the engine."""
@@ -38,7 +36,7 @@ class JudgeEngine(Engine):
         self.info = ModelInfo(name=name or model, spec=f"judge:{model}", kind="judge", digest=digest(deciding), facts=facts)
 
     def answer(self, items: Sequence[Item], progress: Progress | None = None) -> list[Answer]:
-        """See `Engine.answer`.
+        """See `ItemEngine.answer`.
 
         Raises:
             ProviderError: the server cannot be reached.

@@ -22,7 +22,7 @@ from typing import Any
 from goldsmith.benchdata import ppe_correctness
 from goldsmith.benchdata.item import Item
 from goldsmith.errors import DataError
-from goldsmith.evaluate.engines.engine import Answer, Engine, Progress
+from goldsmith.evaluate.engines.engine import Answer, ItemEngine, Progress
 from goldsmith.evaluate.result import ModelInfo
 from goldsmith.evaluate.scoring.decide import Game
 from goldsmith.identity import file_digest
@@ -44,10 +44,8 @@ class Stored:
     reason: str = ""
 
 
-class ScoreFileEngine(Engine):
+class ScoreFileEngine(ItemEngine):
     """Answers items from a file."""
-
-    rates_texts = False
 
     def __init__(self, path: Path, name: str = "") -> None:
         """Read the file.
@@ -64,7 +62,7 @@ class ScoreFileEngine(Engine):
         )
 
     def answer(self, items: Sequence[Item], progress: Progress | None = None) -> list[Answer]:
-        """See `Engine.answer`.
+        """See `ItemEngine.answer`.
 
         Raises:
             DataError: the number of scores is not that of the item's replies.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import ulp
 
 from goldsmith.benchdata.item import Item
-from goldsmith.evaluate.engines.engine import Answer, Engine, Progress, Rated, Text
+from goldsmith.evaluate.engines.engine import Answer, Engine, ItemEngine, Progress, Rated, Text, TextEngine
 from goldsmith.evaluate.result import EngineKind, ModelInfo
 from goldsmith.identity import digest, unit_interval
 
@@ -15,7 +15,7 @@ _STREAM = "r"
 SHIPPED: tuple[EngineKind, ...] = ("random", "oracle", "constant", "longer")
 
 
-class TextRule(Engine):
+class TextRule(TextEngine):
     """Scores by a rule on the text alone."""
 
     def __init__(self, kind: EngineKind, rule: Callable[[Text], float], name: str = "", seed: int = 0) -> None:
@@ -24,24 +24,22 @@ class TextRule(Engine):
         self.info = ModelInfo(name=name or kind, spec=kind, kind=kind, digest=digest([kind, seed]), facts=facts)
 
     def rate(self, texts: Sequence[Text], progress: Progress | None = None) -> Iterator[list[tuple[Text, Rated]]]:
-        """See `Engine.rate`."""
+        """See `TextEngine.rate`."""
         yield [(text, Rated(value=self._rule(text))) for text in texts]
 
 
-class Oracle(Engine):
+class Oracle(ItemEngine):
     """Knows the truth: every good reply scores above every other one.
 
     The good replies of an item lie between 1 and 2, and a hair higher, with the others at 0: then the Ties score of RewardBench 2,
     whose margin could bring 0.01 on top, is 1 like all the others.
     """
 
-    rates_texts = False
-
     def __init__(self, name: str = "") -> None:
         self.info = ModelInfo(name=name or "oracle", spec="oracle", kind="oracle", digest=digest(["oracle"]))
 
     def answer(self, items: Sequence[Item], progress: Progress | None = None) -> list[Answer]:
-        """See `Engine.answer`."""
+        """See `ItemEngine.answer`."""
         return [Answer(scores=_true_scores(item.good)) for item in items]
 
 
