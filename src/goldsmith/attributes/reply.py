@@ -24,6 +24,7 @@ class Limits:
         desired: qualities at most.
         quality: characters of one.
         guideline: characters of the guideline.
+        sentence: a regular expression that the guideline keeps to, with bounded repetitions only, so that a constrained reply always ends; none: free text.
         reply_tokens: tokens of the reply.
         pair_tokens: estimated tokens of the pair in the prompt.
         shows_replies: the model reads the two replies too, not the conversation alone; a very small one only copies from them.
@@ -37,6 +38,7 @@ class Limits:
     reply_tokens: int
     pair_tokens: int
     shows_replies: bool = True
+    sentence: str = ""
     qualities: tuple[str, ...] = ()
     prompt: str = "attributes"
 
@@ -47,11 +49,14 @@ QUALITIES = (
     "practicality", "reasoning", "relevance", "safety", "simplicity", "sources", "structure", "style", "tone",
 )  # fmt: skip
 """Words for what a user may want; held to them, a small model cannot wander off."""
+PLAIN_SENTENCE = r"^[A-Z][a-z]{1,11}( ([A-Za-z][a-z'-]{0,11},?|[0-9]{1,4})){2,15}\.$"
+"""3 to 16 words: a small model that falls into a loop of digits or signs would write to the end of its tokens, without closing the reply."""
 EMBEDDED_LIMITS = Limits(
     desired=3,
     quality=24,
-    guideline=110,
-    reply_tokens=96,
+    guideline=225,
+    sentence=PLAIN_SENTENCE,
+    reply_tokens=140,
     pair_tokens=120,
     shows_replies=False,
     qualities=QUALITIES,
@@ -103,6 +108,8 @@ def reply_schema(limits: Limits, taxonomy: Taxonomy | None = None) -> dict[str, 
         properties["controversiality"] = {"type": "string", "enum": list(CONTROVERSIALITIES)}
     properties["desired"] = {"type": "array", "items": quality, "minItems": 1, "maxItems": limits.desired}
     properties["guideline"] = {"type": "string", "minLength": SHORTEST_GUIDELINE, "maxLength": limits.guideline}
+    if limits.sentence:
+        properties["guideline"] = {"type": "string", "pattern": limits.sentence}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 

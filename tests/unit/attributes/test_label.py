@@ -1,6 +1,7 @@
 """Attributes by a scripted LLM: valid, mended, and failed in every way."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from goldsmith.attributes.label import Labelled, label_pairs
-from goldsmith.attributes.reply import EMBEDDED_LIMITS, read_reply, reply_schema
+from goldsmith.attributes.reply import EMBEDDED_LIMITS, PLAIN_SENTENCE, read_reply, reply_schema
 from goldsmith.attributes.run import label_attributes, stratified
 from goldsmith.attributes.taxonomy import load_taxonomy
 from goldsmith.config.attributes import AttributesConfig
@@ -96,6 +97,32 @@ def test_the_schema_lists_the_leaves_in_reading_order() -> None:
     assert reply_schema(EMBEDDED_LIMITS)["required"] == ["desired", "guideline"]
 
 
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("The result must be 12 euros, and a child must follow.", True),
+        ("Don't cite Python's docs.", False),  # an apostrophe in the first word
+        ("Code that doesn't run is worthless.", True),
+        ("Code 1234567890123456789012345678901234567890.", False),
+        ("Code c_c_c_c_c_c_c_c_c_c.", False),
+        ("Codecccccccccccccccccc is good.", False),
+        (f"Code {'a ' * 20}.", False),
+        ("Short.", False),
+    ],
+)
+def test_a_small_model_cannot_fall_into_a_loop_that_never_closes(text: str, fits: bool) -> None:
+    assert (re.fullmatch(PLAIN_SENTENCE, text) is not None) is fits
+
+
+def test_the_longest_constrained_guideline_fits_what_the_reader_takes() -> None:
+    # 12 letters, 15 times a blank, 12 letters and a comma, and the full stop: 12 + 15 * 14 + 1.
+    longest = "A" + "b" * 11 + (" " + "c" * 12 + ",") * 15 + "."
+    assert re.fullmatch(PLAIN_SENTENCE, longest)
+    assert len(longest) == 223 <= EMBEDDED_LIMITS.guideline
+    assert reply_schema(EMBEDDED_LIMITS)["properties"]["guideline"] == {"type": "string", "pattern": PLAIN_SENTENCE}
+    assert read_reply(json.dumps({"desired": ["accuracy"], "guideline": longest})).guideline == longest
+
+
 def test_valid_replies_are_kept(tmp_path: Path) -> None:
     found, bodies = label(lambda body, number: Reply(text=json.dumps(GOOD)), tmp_path, [pair(0), pair(1)])
     assert [fields.model_dump() for fields in found.fields if fields] == [GOOD, GOOD]
@@ -157,7 +184,7 @@ def test_the_prompt_is_short_and_its_material_fenced(tmp_path: Path) -> None:
     # A model of this size copies from replies instead of describing the request: it does not see them.
     assert "yes yes" not in text
     assert sum(tokens_of(message["content"]) for message in body["messages"]) <= 420
-    assert body["max_tokens"] == 96
+    assert body["max_tokens"] == EMBEDDED_LIMITS.reply_tokens
 
 
 class FlatEmbedder:
