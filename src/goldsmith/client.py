@@ -7,28 +7,30 @@ server asks for. What cannot succeed (a conversation that cannot be scored, no s
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from goldsmith.errors import ParseError, ProviderError
+from goldsmith.errors import DataError, ParseError, ProviderError
 from goldsmith.types import Content
 from goldsmith.wire import goldsmith as wire
 
-RETRIED = frozenset({429, 502, 503, 504})
+RETRIED = frozenset({408, 429, 502, 503, 504})
 KEY_VARIABLE = "GOLDSMITH_API_KEY"
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 15.0
 AT_ONCE = 128
 """Conversations of one request; more are sent in several, all within the call's deadline."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
+Http = TypeVar("Http", httpx2.Client, httpx2.AsyncClient)
 Messages = Sequence[Mapping[str, Any]]
 
 
@@ -87,13 +89,18 @@ class _Settings:
 class _Attempts:
     """The tries of one call: what to do after each, until its deadline."""
 
-    def __init__(self, settings: _Settings) -> None:
-        self._settings, self._ends = settings, time.monotonic() + settings.deadline_s
+    def __init__(self, settings: _Settings, left_s: float | None = None) -> None:
+        self._settings, self._ends = settings, time.monotonic() + (settings.deadline_s if left_s is None else left_s)
         self._tries = 0
 
     @property
     def left_s(self) -> float:
         return self._ends - time.monotonic()
+
+    def check(self) -> None:
+        """Raise a timeout when the deadline is over; for what comes piece by piece, each within its own time."""
+        if self.left_s <= 0:
+            raise httpx2.ReadTimeout("the answer comes too slowly")
 
     def wait_after(self, failed: httpx2.Response | httpx2.HTTPError) -> float:
         """Return how long to wait before the next try.
@@ -115,8 +122,31 @@ class _Attempts:
         return wait_s
 
 
+class _Left(dict[str, float]):
+    """Timeouts of one request as httpx2 asks for them, phase by phase; each phase has what is left of the deadline."""
+
+    def __init__(self, attempts: _Attempts) -> None:
+        super().__init__()
+        self._attempts = attempts
+
+    def get(self, name: str, default: Any = None) -> float:  # type: ignore[override]
+        return max(0.001, self._attempts.left_s)
+
+
+class _PerProcess(Generic[Http]):
+    """Connections that a forked process does not take over: on shared ones it could read the answer to its parent's question."""
+
+    def __init__(self, make: Callable[[], Http]) -> None:
+        self._make, self._pid, self._http = make, os.getpid(), make()
+
+    def get(self) -> Http:
+        if self._pid != os.getpid():
+            self._pid, self._http = os.getpid(), self._make()
+        return self._http
+
+
 class Client:
-    """Asks a server for rewards; use as a context manager, or call `close`."""
+    """Asks a server for rewards; use as a context manager, or call `close`. Threads may share one, and so may forked processes."""
 
     def __init__(
         self,
@@ -139,7 +169,8 @@ class Client:
             transport: of httpx2, for tests.
         """
         self._settings = _Settings.of(url, api_key, model, deadline_s, truncate)
-        self._http = httpx2.Client(headers=self._settings.headers, transport=transport, trust_env=False)
+        headers = self._settings.headers
+        self._http = _PerProcess(lambda: httpx2.Client(headers=headers, transport=transport, trust_env=False))
 
     def score(self, conversations: Sequence[Messages]) -> list[float]:
         """Return the raw reward of each conversation's last message, in order.
@@ -166,9 +197,29 @@ class Client:
         """Return the rewards of two replies, and the probability that the first is the better one."""
         return self._post("/goldsmith/v1/compare", self._settings.compare(context, first, second), wire.CompareReply)
 
+    @property
+    def deadline_s(self) -> float:
+        """Of each call, all its tries included."""
+        return self._settings.deadline_s
+
+    def post(self, path: str, body: dict[str, Any], kind: type[Answer], *, left_s: float | None = None) -> Answer:
+        """Return the reply to a request of any dialect, tried again like every other call.
+
+        Args:
+            path: of the server.
+            body: of the request.
+            kind: the reply's type.
+            left_s: of a deadline that holds for several calls; none: the client's.
+
+        Raises:
+            RewardRefused: the server does not answer this.
+            RewardUnavailable: no answer within the deadline.
+        """
+        return self._post(path, body, kind, _Attempts(self._settings, left_s))
+
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._http.get().close()
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -179,17 +230,26 @@ class Client:
         self.close()
 
     def _post(self, path: str, body: dict[str, Any], kind: type[Answer], attempts: _Attempts | None = None) -> Answer:
-        attempts = attempts or _Attempts(self._settings)
+        attempts, content = attempts or _Attempts(self._settings), _encoded(body)
         while True:
             failed: httpx2.Response | httpx2.HTTPError
             try:
-                response = self._http.post(self._settings.url + path, json=body, timeout=max(0.001, attempts.left_s))
+                response = self._once(self._settings.url + path, content, attempts)
                 if response.status_code == 200:
                     return _read(response, kind)
                 failed = response
             except httpx2.HTTPError as error:
                 failed = error
             time.sleep(attempts.wait_after(failed))
+
+    def _once(self, url: str, content: bytes, attempts: _Attempts) -> httpx2.Response:
+        limits = {"timeout": _Left(attempts)}
+        with self._http.get().stream("POST", url, content=content, headers=_JSON, extensions=limits) as response:
+            pieces = []
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                attempts.check()
+        return _whole(response, b"".join(pieces))
 
 
 class AsyncClient:
@@ -207,8 +267,10 @@ class AsyncClient:
     ) -> None:
         """Name the server."""
         self._settings = _Settings.of(url, api_key, model, deadline_s, truncate)
-        limits = httpx2.Limits(max_connections=256, max_keepalive_connections=256)
-        self._http = httpx2.AsyncClient(headers=self._settings.headers, transport=transport, limits=limits, trust_env=False)
+        headers, limits = self._settings.headers, httpx2.Limits(max_connections=256, max_keepalive_connections=256)
+        self._http = _PerProcess(
+            lambda: httpx2.AsyncClient(headers=headers, transport=transport, limits=limits, timeout=None, trust_env=False)
+        )
 
     async def score(self, conversations: Sequence[Messages]) -> list[float]:
         """Return the raw reward of each conversation's last message, in order; see `Client.score`."""
@@ -233,7 +295,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._http.get().aclose()
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -244,17 +306,41 @@ class AsyncClient:
         await self.close()
 
     async def _post(self, path: str, body: dict[str, Any], kind: type[Answer], attempts: _Attempts | None = None) -> Answer:
-        attempts = attempts or _Attempts(self._settings)
+        attempts, content = attempts or _Attempts(self._settings), _encoded(body)
         while True:
             failed: httpx2.Response | httpx2.HTTPError
             try:
-                response = await self._http.post(self._settings.url + path, json=body, timeout=max(0.001, attempts.left_s))
+                async with asyncio.timeout(max(0.001, attempts.left_s)):
+                    response = await self._http.get().post(self._settings.url + path, content=content, headers=_JSON)
                 if response.status_code == 200:
                     return _read(response, kind)
                 failed = response
+            except TimeoutError:
+                failed = httpx2.ReadTimeout("the answer comes too slowly")
             except httpx2.HTTPError as error:
                 failed = error
             await asyncio.sleep(attempts.wait_after(failed))
+
+
+_JSON = {"content-type": "application/json"}
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """Return a request as JSON.
+
+    Raises:
+        DataError: it holds what JSON cannot: half a character, a number that is none, an object.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a conversation cannot be sent as JSON ({error}); mend or drop it") from None
+
+
+def _whole(response: httpx2.Response, content: bytes) -> httpx2.Response:
+    """Return a response that was read piece by piece as one that holds its body, which was decoded on the way."""
+    headers = {name: value for name, value in response.headers.items() if name not in ("content-encoding", "content-length")}
+    return httpx2.Response(response.status_code, headers=headers, content=content, request=response.request)
 
 
 def _read(response: httpx2.Response, kind: type[Answer]) -> Answer:
@@ -296,14 +382,16 @@ def _refusal(response: httpx2.Response) -> RewardRefused:
     try:
         problem = wire.ProblemReply.model_validate_json(response.content).error
     except ValidationError:
-        problem = wire.Problem(code="unknown", message="its reply has not the shape of a Goldsmith error", retryable=False)
+        # Another dialect's shape, or somebody else's server.
+        code = response.headers.get("x-goldsmith-error", "unknown")
+        problem = wire.Problem(code=code, message=response.text[:300] or "no reason is given", retryable=False)
     message = f"{response.url}: {response.status_code} {problem.code}: {problem.message}"
     return RewardRefused(message, response.status_code, problem.code, problem.details)
 
 
 def _asked_for(failed: httpx2.Response | httpx2.HTTPError) -> float:
     value = failed.headers.get("retry-after", "") if isinstance(failed, httpx2.Response) else ""
-    return float(value) if value.isdigit() else 0.0
+    return min(float(value), 1e9) if value.isascii() and value.isdigit() else 0.0
 
 
 def _told(failed: httpx2.Response | httpx2.HTTPError) -> str:

@@ -70,8 +70,9 @@ class Answerer:
         if not sound:
             _refuse_failures(rendered)
         tokens = sum(len(item.ids) for item in sound)
-        caller.charge(tokens=tokens)
         pool.batcher.admit(tokens, len(sound))
+        # After it, so that what the server refuses for its own reasons costs the key nothing.
+        caller.charge(tokens=tokens)
         logits = iter(await _computed(pool, [item.ids for item in sound]))
         rewards = [
             _reward(index, item, next(logits)) if isinstance(item, Rendered) else Reward(value=None, failure=str(item))

@@ -118,9 +118,12 @@ class Application:
             self.metrics.cancelled.inc()
             return GONE, b"", {}
         except Exception:  # the HTTP boundary: a bug of ours is an error of ours, in the dialect's shape
-            LOG.exception("a request failed", extra={"event": "bug", "request_id": told.request_id})
-            told.code = "bug"
-            return _refused(dialect, Refusal(500, "bug", "the server failed; its log tells where"), told.request_id)
+            return self._bug(dialect, told)
+
+    def _bug(self, dialect: Dialect, told: _Told) -> tuple[int, bytes, dict[str, str]]:
+        LOG.exception("a request failed", extra={"event": "bug", "request_id": told.request_id})
+        told.code = "bug"
+        return _refused(dialect, Refusal(500, "bug", "the server failed; its log tells where"), told.request_id)
 
     def _admitted(self, request: Request) -> Caller:
         caller = self.keys.caller(request.headers.get("authorization"), request.headers.get("x-api-key"))
@@ -190,6 +193,8 @@ class Application:
             status, body, headers = _refused(own, refusal, told.request_id)
         except ClientGone:
             status, body = GONE, b""
+        except Exception:  # the HTTP boundary, as above
+            status, body, headers = self._bug(own, told)
         self._tell("goldsmith", request.url.path, status, told, None)
         return Response(body, status, {"x-request-id": told.request_id, **headers}, JSON)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from goldsmith.config.serve import ServeConfig
-from goldsmith.errors import UserError
+from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.serve.metrics import Metrics
 from goldsmith.serve.pool import ModelPool
-from goldsmith.serve.problem import Refusal
+from goldsmith.serve.problem import Refusal, unavailable
 
 LOG = logging.getLogger("goldsmith.serve")
 
@@ -74,17 +74,20 @@ class Models:
             path: folder of the new version; none: the same folder again.
 
         Raises:
-            Refusal: no such model, a path that is not allowed, or a model that cannot be used; the old one goes on answering.
+            Refusal: no such model, a path that is not allowed, a model that cannot be used (409), or a worker that was lost while it
+                loaded (503); the old one goes on answering.
         """
         async with self._reloading:
             old = self.get(name)
             wanted = old.path if path is None else str(self._allowed(path))
             try:
                 new = await ModelPool.open(old.name, wanted, self._config, self._metrics)
-            except UserError as error:
+            except GoldsmithError as error:
                 self._metrics.reloads.labels(old.name, "refused").inc()
                 LOG.error("reload refused: %s", error, extra={"event": "reload-refused", "model": old.name})
-                raise Refusal(409, "model-refused", str(error)) from None
+                if isinstance(error, UserError):
+                    raise Refusal(409, "model-refused", str(error)) from None
+                raise unavailable("worker-lost", f"the new version was not loaded: {error}; try again", 5.0) from None
             self._pools[old.name] = new
             self._metrics.reloads.labels(old.name, "done").inc()
             LOG.info("reloaded", extra={"event": "reloaded", "model": old.name, "digest": new.digest})

@@ -54,7 +54,8 @@ async def _serve(models: Mapping[str, str | Path], config: ServeConfig, ready: C
     check_exposure(config)
     metrics = Metrics()
     served = Models(models, config, metrics)
-    application = Application(served, config, metrics, keys, open_tracing(config.telemetry))
+    tracing = open_tracing(config.telemetry)
+    application = Application(served, config, metrics, keys, tracing)
     listener = _listen(config)
     try:
         await served.open()
@@ -73,6 +74,7 @@ async def _serve(models: Mapping[str, str | Path], config: ServeConfig, ready: C
             async with asyncio.timeout(config.drain_s):
                 await served.close()
         await served.kill()
+        await asyncio.to_thread(tracing.close)
     if server.was_interrupted:
         raise KeyboardInterrupt
 

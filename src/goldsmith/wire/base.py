@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 Score = FiniteFloat
 """A reward on the wire; never NaN, never infinite, never null."""
+Probability = Annotated[FiniteFloat, Field(ge=0.0, le=1.0)]
+"""From 0 to 1."""
 
 
 class Body(BaseModel):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
-from goldsmith.wire.base import Body, Reply, Score, Turn
+from goldsmith.wire.base import Body, Probability, Reply, Score, Turn
 
 Content = str | list[dict[str, Any]]
 OnFailure = Literal["refuse", "report"]
@@ -39,7 +39,9 @@ class Scored(Reply):
 
     score: Score | None
     failure: str | None = None
-    std: float | None = Field(default=None, description="Standard deviation over the model's bootstrap heads, when it has them.")
+    std: FiniteFloat | None = Field(
+        default=None, description="Standard deviation over the model's bootstrap heads, when it has them."
+    )
     truncated_tokens: int = 0
 
 
@@ -64,8 +66,8 @@ class Ranked(Reply):
 
     index: int
     score: Score
-    p_best: float
-    std: float | None = None
+    p_best: Probability
+    std: FiniteFloat | None = None
     truncated_tokens: int = 0
 
 
@@ -94,9 +96,9 @@ class CompareReply(Reply):
     first: Score
     second: Score
     margin: Score = Field(description="first - second")
-    p_first: float
+    p_first: Probability
     calibrated: bool
-    std_margin: float | None = None
+    std_margin: FiniteFloat | None = None
 
 
 class ModelFacts(Reply):
