@@ -36,6 +36,9 @@ class LocalReplica:
         self.batches.append(sequences)
         return await asyncio.to_thread(self._compute, sequences)
 
+    async def gone(self) -> None:
+        await asyncio.Event().wait()
+
     async def stop(self) -> None:
         self._engine = None
 

@@ -30,6 +30,12 @@ DIALECTS = ("goldsmith", "vllm", "sglang", "tei", "cohere", "openrlhf", "verl", 
 )
 @click.option("--without-keys", is_flag=True, default=None, help="Let everybody in who reaches the address.")
 @click.option("--allow-models", multiple=True, type=click.Path(path_type=Path), help="Folder in which a reload may find models.")
+@click.option(
+    "--remote-code",
+    multiple=True,
+    metavar="DIGEST",
+    help="Run a model's own code, of this revision alone, after you have read it.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate (PEM); HTTPS together with --tls-key.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Key of the certificate (PEM).")
 @click.option("--telemetry", is_flag=True, default=None, help="OpenTelemetry traces, as the OTEL_* variables say.")

@@ -71,6 +71,8 @@ class ServeConfig(Section):
     """Listen on an address that others can reach without any key."""
     allow_models: list[Path] = Field(default_factory=list)
     """Folders within which a reload may find a new version; the models named at the start are always allowed."""
+    remote_code: list[str] = Field(default_factory=list)
+    """Digests of code that may run when a model comes with its own class, each of one revision; the refusal to load it names the digest."""
     tls_cert: Path | None = None
     """Certificate (PEM); with `tls_key`, the server speaks HTTPS."""
     tls_key: Path | None = None

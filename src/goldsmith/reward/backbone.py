@@ -20,7 +20,8 @@ from goldsmith.reward.checkpoint import (
     max_positions,
     read_config,
 )
-from goldsmith.reward.classifier import refuse_quantised, refuse_remote_code
+from goldsmith.reward.classifier import refuse_quantised
+from goldsmith.reward.remote_code import trusts_code
 from goldsmith.reward.render import Renderer
 from goldsmith.reward.sharing import check_positions, say_once, why_not_packed
 from goldsmith.reward.trunk import supports_packing
@@ -79,7 +80,7 @@ def load_backbone(config: RewardConfig) -> Backbone:
     folder = locate(config.base)
     description = read_config(folder)
     refuse_quantised(folder, description)
-    refuse_remote_code(folder, description)
+    trusts_code(folder, description)
     try:
         model_config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:

@@ -81,7 +81,8 @@ def _fetched(hub_id: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=[*_CONTENT, "*.json"]))
+        # Code is fetched to be read; whether it runs is decided elsewhere.
+        return Path(snapshot_download(hub_id, allow_patterns=[*_CONTENT, "*.json", "*.py"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
             f"model {hub_id!r}: there is no such folder, and the hub does not give it ({type(error).__name__}); check the name or the network"
@@ -132,12 +133,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     return value
 
 
-def load_tokenizer(folder: Path, pad_token: str | None = None) -> Any:
+def load_tokenizer(folder: Path, pad_token: str | None = None, *, trust_code: bool = False) -> Any:
     """Return the checkpoint's tokenizer.
 
     Args:
         folder: of the checkpoint.
         pad_token: a token of its vocabulary to pad with instead of its own; none: its own.
+        trust_code: run a tokenizer class that comes with the checkpoint; see `trusts_code`.
 
     Raises:
         UserError: it is missing or broken, or has no such token.
@@ -145,7 +147,7 @@ def load_tokenizer(folder: Path, pad_token: str | None = None) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=trust_code)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder}: the tokenizer cannot be loaded ({error}); copy tokenizer.json and tokenizer_config.json of the base model into it"

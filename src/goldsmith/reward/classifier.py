@@ -7,6 +7,7 @@ quantised weights, encoders, classes that need code from the checkpoint.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from goldsmith.reward.checkpoint import (
     read_tensor,
     tensor_files,
 )
+from goldsmith.reward.remote_code import trusts_code
 
 HEAD = "score.weight"
 TRAIN_REMEDY = "train a head with `goldsmith train PAIRS --base MODEL --out DIR`"
@@ -27,54 +29,75 @@ CONVERT_REMEDY = "bring it into the standard format with `goldsmith models conve
 
 _VALUE_HEAD = re.compile(r"(^|\.)(v_head|value_head|reward_head|summary)\.|(^|\.)score\.(bias|modules_to_save|original_module)")
 """Names under which other programs keep a head."""
-_HARMLESS = re.compile(r"(^|\.)lm_head\.|\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$")
+_HARMLESS = re.compile(r"(^|\.)lm_head\.|\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$|\.embeddings\.position_ids$")
 """Left over in published checkpoints, and read by no classifier: the language model's head, constants."""
 
 
-def load_classifier(folder: Path, dtype: Dtype) -> Any:
+def load_classifier(folder: Path, dtype: Dtype, *, remote_code: Sequence[str] = ()) -> Any:
     """Return the classifier of a checkpoint folder, in evaluation mode; its head `score` is float32 whatever the trunk is.
+
+    Args:
+        folder: of the checkpoint.
+        dtype: of the trunk.
+        remote_code: digests of code that may run when a checkpoint comes with its class; see `trusts_code`.
 
     Raises:
         UserError: it is no decoder with a linear head of one label, or weights are missing, of another shape or left over.
+    """
+    model, config, names = open_classifier(folder, dtype, remote_code=remote_code)
+    _check_head(folder, model, str(config["architectures"][0]))
+    if HEAD in names:
+        # Loading rounds the head to the trunk's arithmetic; its own is on disk.
+        model.score.weight.data = read_tensor(names[HEAD], HEAD).float()
+    model.score.float()
+    return model.to(choose_device()).eval()
+
+
+def open_classifier(
+    folder: Path, dtype: Dtype, *, remote_code: Sequence[str] = ()
+) -> tuple[Any, dict[str, Any], dict[str, Path]]:
+    """Return a sequence classifier with one label, every weight of it read from the folder; its config.json; and where its tensors are.
+
+    Raises:
+        UserError: it is something else, or weights are missing, of another shape or left over.
     """
     import transformers
     from safetensors import SafetensorError
 
     config = read_config(folder)
     names = tensor_files(folder)
-    check_config(folder, config, names)
-    device = choose_device()
+    check_config(folder, config, names, remote_code=remote_code)
     try:
         with quiet_loading():
             model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
                 str(folder),
-                dtype=choose_dtype(dtype, device),
+                dtype=choose_dtype(dtype, choose_device()),
                 output_loading_info=True,
                 # Reported below with their names; not ignored.
                 ignore_mismatched_sizes=True,
-                trust_remote_code=False,
+                trust_remote_code=trusts_code(folder, config, remote_code),
             )
     except (OSError, ValueError, RuntimeError, KeyError, AssertionError, SafetensorError) as error:
         raise UserError(
             f"{folder}: the weights cannot be loaded ({_first_line(error)}); fetch or train the model again"
         ) from None
     _check_report(folder, report)
-    _check_head(folder, model, str(config["architectures"][0]))
-    if HEAD in names:
-        # Loading rounds the head to the trunk's arithmetic; its own is on disk.
-        model.score.weight.data = read_tensor(names[HEAD], HEAD).float()
-    model.score.float()
-    return model.to(device).eval()
+    named = str(config["architectures"][0])
+    if type(model).__name__ != named:
+        raise UserError(
+            f"{folder}: config.json names {named}, and its model_type gives {type(model).__name__}; correct the wrong one"
+        )
+    return model, config, names
 
 
-def check_config(folder: Path, config: dict[str, Any], names: dict[str, Path]) -> None:
+def check_config(folder: Path, config: dict[str, Any], names: dict[str, Path], *, remote_code: Sequence[str] = ()) -> None:
     """Refuse what config.json, and the names of the tensors, show to be no sequence classifier with one label.
 
     Raises:
         UserError: with the reason and the remedy.
     """
     refuse_quantised(folder, config)
-    refuse_remote_code(folder, config)
+    trusts_code(folder, config, remote_code)
     architecture = str((config.get("architectures") or ["?"])[0])
     odd = sorted(name for name in names if _VALUE_HEAD.search(name))
     if odd:
@@ -111,21 +134,6 @@ def refuse_quantised(folder: Path, config: dict[str, Any]) -> None:
         )
 
 
-def refuse_remote_code(folder: Path, config: dict[str, Any]) -> None:
-    """Refuse a model whose authors' class comes with the checkpoint: its code is never run, and another class would score otherwise.
-
-    Raises:
-        UserError: config.json has an `auto_map` for a model class.
-    """
-    mapped = config.get("auto_map")
-    custom = sorted(str(value) for key, value in mapped.items() if "Model" in key) if isinstance(mapped, dict) else []
-    if custom:
-        raise UserError(
-            f"{folder} needs code that comes with the checkpoint ({custom[0]}), which Goldsmith never runs; when the weights fit a class "
-            "of transformers, take `auto_map` out of config.json, otherwise use another model"
-        )
-
-
 def _check_report(folder: Path, report: dict[str, Any]) -> None:
     lacking = sorted({str(key) for key in report["missing_keys"]} | {_name(key) for key in report["mismatched_keys"]})
     if lacking:
@@ -144,14 +152,12 @@ def _check_report(folder: Path, report: dict[str, Any]) -> None:
 def _check_head(folder: Path, model: Any, architecture: str) -> None:
     import torch
 
-    name, config = type(model).__name__, model.config.get_text_config()
+    name, config = architecture, model.config.get_text_config()
     head = getattr(model, "score", None)
-    if name != architecture:
-        raise UserError(f"{folder}: config.json names {architecture}, and its model_type gives {name}; correct the wrong one")
     if model.config.is_encoder_decoder or not isinstance(head, torch.nn.Linear) or head.out_features != 1:
         raise UserError(
             f"{folder}: {name} has no linear head `score` of one output on a decoder; Goldsmith reads that kind only, as encoders pool "
-            "elsewhere; use a decoder, or evaluate it with its own program"
+            "elsewhere; use a decoder, or evaluate it with its own program (BERT, RoBERTa and their like can be served)"
         )
     if getattr(config, "use_bidirectional_attention", None) or getattr(config, "is_causal", True) is False:
         raise UserError(f"{folder}: {name} attends in both directions, so padding and neighbours matter; use a causal decoder")

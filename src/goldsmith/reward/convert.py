@@ -25,10 +25,11 @@ from goldsmith.reward.checkpoint import (
     read_tensor,
     tensor_files,
 )
-from goldsmith.reward.classifier import HEAD, refuse_quantised, refuse_remote_code
+from goldsmith.reward.classifier import HEAD, refuse_quantised
 from goldsmith.reward.ensemble import FILE as ENSEMBLE
 from goldsmith.reward.model import RewardModel
 from goldsmith.reward.pad import free_pads, is_free
+from goldsmith.reward.remote_code import trusts_code
 from goldsmith.reward.render import PROBES, Renderer
 from goldsmith.reward.roundtrip import FIXED_PROBES, check_head, check_round_trip
 from goldsmith.store.atomic import write_directory, write_json
@@ -77,7 +78,7 @@ def convert_model(source: str | Path, out: Path, *, pad_token: str | None = None
     folder = locate(source)
     config = read_config(folder)
     refuse_quantised(folder, config)
-    refuse_remote_code(folder, config)
+    trusts_code(folder, config)
     taken = take_apart(folder)
     weight, bias = _normalised(folder, config, taken)
     tokenizer = load_tokenizer(folder)

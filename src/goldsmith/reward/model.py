@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, overload
 from goldsmith.errors import DataError
 from goldsmith.reward.calibration import Calibration, read_calibration
 from goldsmith.reward.card import CARD, read_card
-from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, locate
+from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, locate, read_config
 from goldsmith.reward.classifier import load_classifier
 from goldsmith.reward.ensemble import HeadEnsemble
 from goldsmith.reward.grouping import Progress, Reply, group_replies
 from goldsmith.reward.packing import Group, collate, plan_batches
 from goldsmith.reward.readout import Pooling, open_renderer, to_the_read_token
+from goldsmith.reward.remote_code import check_forward, trusts_code
 from goldsmith.reward.render import Rendered, Renderer, TruncationSide
 from goldsmith.reward.rewards import Reward, Rewards
 from goldsmith.reward.sharing import describe_batching, say_once, why_not_packed
@@ -84,6 +85,7 @@ class RewardModel:
         pooling: Pooling | None = None,
         truncation_side: TruncationSide | None = None,
         token_budget: int = 4096,
+        remote_code: Sequence[str] = (),
     ) -> RewardModel:
         """Return the reward model of a folder or hub id.
 
@@ -94,6 +96,7 @@ class RewardModel:
             pooling: none: what the model was made with (`last`).
             truncation_side: which end is cut; none: what the model was made with (`left`).
             token_budget: tokens of a forward pass.
+            remote_code: digests of code that may run when a checkpoint comes with its class; see `trusts_code`.
 
         Raises:
             UserError: no such model, no classifier with one label, no head among the weights, no chat template, no usable pad.
@@ -101,7 +104,8 @@ class RewardModel:
         folder = locate(path_or_id)
         made = read_card(folder)
         pooling = pooling or made.get("pooling", "last")
-        classifier = load_classifier(folder, dtype)
+        classifier = load_classifier(folder, dtype, remote_code=remote_code)
+        has_code = trusts_code(folder, read_config(folder), remote_code)
         renderer = open_renderer(
             folder,
             classifier.config,
@@ -109,11 +113,12 @@ class RewardModel:
             pooling=pooling,
             max_length=max_length,
             truncation_side=truncation_side,
+            trust_code=has_code,
         )
         reason = why_not_packed(classifier.config)
         if reason is not None:
             say_once(reason)
-        return cls(
+        model = cls(
             classifier,
             renderer,
             checkpoint_digest(folder),
@@ -123,6 +128,9 @@ class RewardModel:
             ensemble=HeadEnsemble.load(folder, classifier.score.in_features),
             calibration=read_calibration(folder),
         )
+        if has_code:
+            check_forward(model)
+        return model
 
     def score(self, conversations: Sequence[Sequence[Mapping[str, Any]]], *, progress: Progress | None = None) -> Rewards:
         """Return the reward of each conversation's last message, in order.

@@ -25,6 +25,7 @@ def open_renderer(
     pooling: Pooling,
     max_length: int | None = None,
     truncation_side: TruncationSide | None = None,
+    trust_code: bool = False,
 ) -> Renderer:
     """Return the renderer of a checkpoint folder.
 
@@ -35,13 +36,14 @@ def open_renderer(
         pooling: where the reward is read.
         max_length: tokens of a conversation at most; none: what the model was trained with, else the smaller of 16,384 and its maximum.
         truncation_side: which end is cut; none: what the model was made with (`left`).
+        trust_code: run a tokenizer class that comes with the checkpoint.
 
     Raises:
         UserError: no chat template, no usable pad, two different ones, or a length the model cannot have.
     """
     made = read_card(folder)
     renderer = Renderer(
-        load_tokenizer(folder),
+        load_tokenizer(folder, trust_code=trust_code),
         model_max_length=max_positions(config),
         max_length=max_length or made.get("max_length"),
         truncation_side=truncation_side or made.get("truncation_side", "left"),

@@ -147,7 +147,7 @@ class Renderer:
         """
         where = where or "conversation"
         messages = [_message(turn, where) for turn in context]
-        text = _text(reply, where)
+        text = plain_text(reply, where)
         if not text.strip() and not self.allows_empty:
             raise DataError(f"{where}: the reply is empty ({text!r}), and nothing in it can be judged; drop it")
         ids = self._render([*messages, {"role": "assistant", "content": text}], where)
@@ -240,10 +240,15 @@ def _message(turn: Any, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: a turn is no message with `role` and `content`; mend the row")
     if turn.get("content") is None and turn.get("tool_calls"):
         return dict(turn)
-    return {**turn, "content": _text(turn.get("content"), where)}
+    return {**turn, "content": plain_text(turn.get("content"), where)}
 
 
-def _text(content: Any, where: str) -> str:
+def plain_text(content: Any, where: str) -> str:
+    """Return a text, or the joined parts of one.
+
+    Raises:
+        DataError: it is neither, or holds a part that is no text.
+    """
     if isinstance(content, str):
         return content
     if not isinstance(content, list | tuple):

@@ -67,6 +67,11 @@ class Batcher:
         """Conversations in the queue."""
         return len(self._queue)
 
+    @property
+    def is_done(self) -> bool:
+        """It was closed, and nothing waits any more."""
+        return self._closed and not self._queue
+
     def admit(self, tokens: int, items: int) -> None:
         """Refuse work that would wait too long.
 

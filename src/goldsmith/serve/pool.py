@@ -50,6 +50,7 @@ class ModelPool:
             threads=threads,
             token_budget=config.token_budget,
             prefix_cache_mb=config.prefix_cache_mb,
+            remote_code=tuple(config.remote_code),
         )
         self._replicas = [Replica(spec) for _ in range(config.replicas)]
         self._alive: set[Replica] = set()
@@ -66,7 +67,9 @@ class ModelPool:
         Raises:
             UserError: it cannot be used.
         """
-        rendering = await asyncio.to_thread(Rendering, path, max_length=config.max_length, pooling=config.pooling)
+        rendering = await asyncio.to_thread(
+            Rendering, path, max_length=config.max_length, pooling=config.pooling, remote_code=config.remote_code
+        )
         pool = cls(name, path, config, metrics, rendering)
         try:
             await asyncio.gather(*(replica.start(config.start_timeout_s) for replica in pool._replicas))
@@ -146,11 +149,29 @@ class ModelPool:
 
     async def _work(self, replica: Replica) -> None:
         """Give batches to one worker until the queue is closed; bring the worker back when it is lost."""
-        while batch := await self.batcher.take():
-            if not await self._compute(replica, batch):
+        while (batch := await self._next(replica)) is None or batch:
+            if batch is None or not await self._compute(replica, batch):
                 self._alive.discard(replica)
                 self._metrics.worker_lost(self.name)
                 await self._restart(replica)
+
+    async def _next(self, replica: Replica) -> list[Waiting] | None:
+        """Return a batch, empty when the queue is done; None when the worker died while it had none, which costs nobody a request."""
+        taking, dying = asyncio.ensure_future(self.batcher.take()), asyncio.ensure_future(replica.gone())
+        try:
+            await asyncio.wait({taking, dying}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            for item in taking.result() if taking.done() else []:
+                item.answer.cancel()
+            raise
+        finally:
+            dying.cancel()
+            if not taking.done():
+                taking.cancel()
+        if taking.done() and not taking.cancelled():
+            return taking.result()
+        LOG.error("a worker died while it waited", extra={"event": "worker-lost", "model": self.name})
+        return None
 
     async def _compute(self, replica: Replica, batch: list[Waiting]) -> bool:
         """Compute one batch; False when the worker was lost with it."""
@@ -178,12 +199,15 @@ class ModelPool:
         return True
 
     async def _restart(self, replica: Replica) -> None:
+        """Try to start a worker until it is there, or nobody needs it any more."""
         delay_s = RESTART_S
-        while True:
+        while not self.batcher.is_done:
             try:
                 await replica.start(self._config.start_timeout_s)
                 if replica.facts["model_digest"] == self.facts["model_digest"]:
-                    break
+                    self._alive.add(replica)
+                    LOG.warning("a worker is back", extra={"event": "worker-back", "model": self.name})
+                    return
                 # The folder holds another model by now; only a reload may change which one answers.
                 raise WorkerLost(
                     f"{self.path} has changed on disk since the server loaded it; reload it, or put the old files back"
@@ -194,5 +218,3 @@ class ModelPool:
                     self.batcher.fail_all(unavailable("no-worker", "no worker is running; try again later", 2.0))
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, LONGEST_RESTART_S)
-        self._alive.add(replica)
-        LOG.warning("a worker is back", extra={"event": "worker-back", "model": self.name})

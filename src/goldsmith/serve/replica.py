@@ -70,6 +70,18 @@ class Replica:
         assert len(found.logits) == len(sequences)
         return found
 
+    async def gone(self) -> None:
+        """Return when the process has ended, by whatever; not to be called while it starts or computes."""
+        if self._process is None:
+            return
+        loop, sentinel = asyncio.get_running_loop(), self._process.sentinel
+        ended: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(sentinel, lambda: ended.done() or ended.set_result(None))
+        try:
+            await ended
+        finally:
+            loop.remove_reader(sentinel)
+
     async def stop(self) -> None:
         """End the process, which finishes nothing any more."""
         await self._in_thread(self._end)

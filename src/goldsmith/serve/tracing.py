@@ -57,9 +57,7 @@ def open_tracing(is_on: bool) -> Tracing:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        raise UserError(
-            f"telemetry needs OpenTelemetry ({error.name} is missing): pip install 'goldsmith[telemetry]'"
-        ) from None
+        raise UserError(f"telemetry needs OpenTelemetry ({error.name} is missing): pip install 'goldsmith[telemetry]'") from None
     # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over the name given here.
     provider = TracerProvider(resource=Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "goldsmith")}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -31,6 +31,7 @@ class EngineSpec:
         token_budget: tokens of a batch; none: the engine's own choice.
         prefix_cache_mb: memory for states of earlier conversations.
         is_checked: the same model was compared with its golden scores before.
+        remote_code: digests of code that may run.
     """
 
     engine: str
@@ -42,6 +43,7 @@ class EngineSpec:
     token_budget: int | None = None
     prefix_cache_mb: int = 0
     is_checked: bool = False
+    remote_code: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -73,8 +75,20 @@ def open_engine(spec: EngineSpec) -> Engine:
 
     if spec.engine != "torch":
         raise UserError(f"engine {spec.engine!r}: there is {', '.join(ENGINES)}")
-    from goldsmith.serve.engines.torch_engine import TorchEngine
-
-    engine = TorchEngine(spec)
+    engine = _torch_engine(spec)
     check_engine(engine, spec)
     return engine
+
+
+def _torch_engine(spec: EngineSpec) -> Engine:
+    from pathlib import Path
+
+    from goldsmith.reward.encoder import is_encoder
+
+    if is_encoder(Path(spec.path)):
+        from goldsmith.serve.engines.encoder_engine import EncoderEngine
+
+        return EncoderEngine(spec)
+    from goldsmith.serve.engines.torch_engine import TorchEngine
+
+    return TorchEngine(spec)

@@ -54,7 +54,11 @@ class TorchEngine:
         """
         torch.set_num_threads(spec.threads)
         self._model = RewardModel.load(
-            spec.path, max_length=spec.max_length, dtype=cast(Dtype, spec.dtype), pooling=cast("Pooling | None", spec.pooling)
+            spec.path,
+            max_length=spec.max_length,
+            dtype=cast(Dtype, spec.dtype),
+            pooling=cast("Pooling | None", spec.pooling),
+            remote_code=spec.remote_code,
         )
         self._device = self._model.classifier.score.weight.device
         budget = spec.token_budget or (CPU_BUDGET if self._device.type == "cpu" else GPU_BUDGET)
