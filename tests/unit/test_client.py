@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
 
-import goldsmith.client
 from goldsmith.client import AsyncClient, Client, RewardRefused, RewardUnavailable
 from goldsmith.errors import GoldsmithError, ParseError, ProviderError
 
@@ -24,9 +24,9 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.slept = 0.0, [0.0][:0]
-        monkeypatch.setattr(goldsmith.client.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(goldsmith.client.time, "sleep", self.sleep)
-        monkeypatch.setattr(goldsmith.client.asyncio, "sleep", self.sleep_async)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+        monkeypatch.setattr(asyncio, "sleep", self.sleep_async)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

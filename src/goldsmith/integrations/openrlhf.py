@@ -13,7 +13,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from goldsmith.client import AT_ONCE, Client
+from goldsmith.client import Client
+from goldsmith.client.answers import AT_ONCE
 from goldsmith.errors import ParseError
 from goldsmith.wire.openrlhf import RewardReply
 

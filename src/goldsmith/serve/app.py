@@ -207,6 +207,9 @@ class Application:
     async def _reloaded(self, request: Request, caller: Caller) -> wire.ReloadReply:
         if not caller.is_admin:
             raise Refusal(403, "not-admin", "only a key of scope `admin` may reload a model")
+        if self.keys.path is None and "origin" in request.headers:
+            # Without keys whoever reaches this machine's loopback is its administrator, and a page in its browser does.
+            raise Refusal(403, "not-admin", "a server without keys takes no reload from a web page")
         wanted = await parse(await read_body(request, self.config) or b"{}", wire.ReloadRequest)
         # Shielded: a version that is half loaded must not be left behind by an impatient client.
         old, new = await asyncio.shield(self.models.reload(wanted.model, wanted.path))

@@ -49,14 +49,15 @@ class Batcher:
         tokens_per_s: measured over recent batches; 0 before the first.
     """
 
-    def __init__(self, config: ServeConfig, token_budget: int) -> None:
+    def __init__(self, config: ServeConfig, token_budget: int, *, shares: bool = True) -> None:
         """Make an empty queue.
 
         Args:
             config: its limits.
             token_budget: tokens of one batch.
+            shares: the engine computes a beginning that conversations have in common once.
         """
-        self._config, self._budget = config, token_budget
+        self._config, self._budget, self._shares = config, token_budget, shares
         self._queue: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self._closed = False
@@ -154,7 +155,7 @@ class Batcher:
             if len(chosen) >= MOST_SEQUENCES or used >= self._budget:
                 break
             item = self._queue.popleft()
-            cost, place = _cost(item.ids, beside)
+            cost, place = _cost(item.ids, beside) if self._shares else (len(item.ids), 0)
             if chosen and used + cost > self._budget:
                 passed.append(item)
                 continue

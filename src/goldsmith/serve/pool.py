@@ -78,7 +78,7 @@ class ModelPool:
             rendering.close()
             raise
         pool.facts = dict(pool._replicas[0].facts)
-        pool.batcher = Batcher(config, int(str(pool.facts["token_budget"])))
+        pool.batcher = Batcher(config, int(str(pool.facts["token_budget"])), shares=bool(pool.facts["shares"]))
         pool._alive = set(pool._replicas)
         pool._tasks = [asyncio.create_task(pool._work(replica)) for replica in pool._replicas]
         return pool

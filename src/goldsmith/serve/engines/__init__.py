@@ -50,7 +50,7 @@ class Engine(Protocol):
     """One loaded model.
 
     Attributes:
-        facts: what decides its scores (JSON values), `model_digest`, `dtype`, `max_length`, `heads` and `token_budget` among them.
+        facts: what decides its scores (JSON values), `model_digest`, `dtype`, `max_length`, `heads`, `token_budget` and `shares` among them.
         shares: it computes a group's shared beginning once.
         computed: tokens computed so far, and `reused`, tokens taken from earlier requests.
     """

@@ -47,6 +47,7 @@ class EncoderEngine:
             "template_inserts": "",
             "token_budget": self._budget,
             "engine": "torch",
+            "shares": False,
             "probes": [list(renderer.pair([{"role": "user", "content": one}], two).ids) for one, two in PROBES],
         }
 

@@ -66,7 +66,13 @@ class TorchEngine:
         self.computed = self.reused = 0
         self._tree = self._new_tree(spec.prefix_cache_mb) if self.shares else None
         probes = [list(self._model.render(reply).ids) for reply in FIXED_PROBES]
-        self.facts: dict[str, Any] = {**self._model.facts(), "token_budget": budget, "engine": "torch", "probes": probes}
+        self.facts: dict[str, Any] = {
+            **self._model.facts(),
+            "token_budget": budget,
+            "engine": "torch",
+            "probes": probes,
+            "shares": self.shares,
+        }
 
     def logits(self, groups: Sequence[Group]) -> dict[int, NDArray[np.float32]]:
         """Return each row's raw logits, float32 [1 + K]."""
