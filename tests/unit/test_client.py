@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.server
+import inspect
 import json
+import os
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from goldsmith.client import AsyncClient, Client, RewardRefused, RewardUnavailable
-from goldsmith.errors import GoldsmithError, ParseError, ProviderError
+from goldsmith.client.attempts import PerProcess
+from goldsmith.errors import DataError, GoldsmithError, ParseError, ProviderError
 
 URL = "http://reward.test"
 CONVERSATION = [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": "4"}]
@@ -195,3 +202,92 @@ def test_an_address_needs_its_scheme() -> None:
     with pytest.raises(ProviderError, match="http://"):
         Client("reward.test:8600")
     assert issubclass(RewardUnavailable, GoldsmithError)
+
+
+class Trickle(http.server.BaseHTTPRequestHandler):
+    """Answers a score, rightly, one byte at a time: each within any read's own timeout, the whole far beyond the deadline."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        content = _result(1.0).content
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                threading.Event().wait(0.1)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@BOTH
+def test_the_deadline_holds_for_an_answer_that_trickles_in(is_async: bool) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+
+        async def ask() -> list[float]:
+            async with AsyncClient(url, deadline_s=0.5) as client:
+                return await client.score([CONVERSATION])
+
+        with pytest.raises(RewardUnavailable, match=r"no reward within 0\.5 s"):
+            asyncio.run(ask()) if is_async else Client(url, deadline_s=0.5).score([CONVERSATION])
+        server.shutdown()
+
+
+def test_a_forked_process_has_connections_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def make() -> Any:
+        made.append(object())
+        return made[-1]
+
+    connections = PerProcess(make)
+    assert connections.get() is connections.get() is made[0]
+    # On its parent's connection a child could read the answer to its parent's question.
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert connections.get() is made[1]
+    assert connections.get() is made[1]
+
+
+@BOTH
+@pytest.mark.parametrize("content", ["half a character \ud800", float("nan"), object()])
+def test_what_json_cannot_hold_is_refused_before_it_is_sent(clock: Clock, is_async: bool, content: Any) -> None:
+    def never(request: httpx2.Request) -> httpx2.Response:
+        raise AssertionError
+
+    turns = [*CONVERSATION[:1], {"role": "assistant", "content": content}]
+
+    async def work() -> list[float]:
+        async with AsyncClient(URL, transport=httpx2.MockTransport(never)) as client:
+            return await client.score([turns])
+
+    with pytest.raises(DataError, match="cannot be sent as JSON"):
+        asyncio.run(work()) if is_async else Client(URL, transport=httpx2.MockTransport(never)).score([turns])
+
+
+@pytest.mark.parametrize("chance", ["NaN", "1.5", "-0.1", "null", "Infinity"])
+def test_a_probability_is_one_or_the_answer_is_none(clock: Clock, chance: str) -> None:
+    compared = f'{{"model":"m","model_digest":"d","first":1.0,"second":0.0,"margin":1.0,"p_first":{chance},"calibrated":false}}'
+    answer = httpx2.Response(200, content=compared.encode())
+    with Client(URL, transport=httpx2.MockTransport(lambda request: answer)) as client, pytest.raises(ParseError):
+        client.compare(CONVERSATION[:1], "4", "5")
+
+
+def test_both_clients_have_the_same_methods_with_the_same_arguments() -> None:
+    for name in ("__init__", "score", "rate", "rank", "compare"):
+        ours, theirs = (inspect.signature(getattr(kind, name)).parameters for kind in (Client, AsyncClient))
+        assert list(ours) == list(theirs), name
+        assert [one.default for one in ours.values()] == [one.default for one in theirs.values()], name
+
+
+def test_certificates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "none.pem").write_text("no certificate")
+    for name in ("none.pem", "missing.pem"):
+        with pytest.raises(ProviderError, match=name):
+            Client("https://reward.test", ca_file=tmp_path / name)
