@@ -1,12 +1,14 @@
 """`goldsmith serve` under load, and against the ways in which reward models are served elsewhere; SmolLM2-135M with a random head.
 
-    python benchmarks/serve_load.py --check    about a minute for each part
+    python benchmarks/serve_load.py --check    within five minutes
     python benchmarks/serve_load.py --full     ten minutes of load; resumable (--work)
+    python benchmarks/serve_load.py --part encoder --infinity VENV/bin/infinity_emb
 
 One request is one reply to a prompt that seven others share, as RL frameworks send them; texts are pieces of real ones, 30 to 250 tokens.
 Load: 64 clients; then 70 % and 300 % of the rate they reached, at random times; then a worker is killed. Against others: the same requests,
-64 clients; and best of 16 on a prompt of about 800 tokens in one request. Every answer is compared with its score in float32. Needs
-GOLDSMITH_DATA.
+64 clients; and best of 16 on a prompt of about 800 tokens in one request. Cost: processor time of the process that speaks HTTP, for a model
+that costs nothing. Encoder: MiniLM with a random head of one label, pairs in requests of one, against infinity-emb where that is installed
+(it needs older libraries, so a virtual environment of its own). Every answer is compared with its score in float32. Needs GOLDSMITH_DATA.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from statistics import median
 
 import psutil
 
+from goldsmith.reward.tiny import write_tiny_model
 from load import clients, contenders
+from load.encoders import encoder_model, infinity, infinity_command, pair_samples
 from load.texts import Sample, samples
 from speed.data import renderer_of
 from speed.race import reward_model
@@ -40,8 +44,13 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=ROOT / ".work" / "serve_load")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--model", type=Path, help="another reward model's folder, to try the benchmark out")
-    parser.add_argument("--part", choices=["load", "field"], help="only this part")
+    parser.add_argument("--part", choices=["load", "field", "cost", "encoder"], help="only this part")
+    parser.add_argument("--infinity", help="the program infinity_emb, for the part `encoder`; that on the PATH unless given")
     arguments = parser.parse_args()
+    if arguments.part == "encoder":
+        return show(asyncio.run(encoders(arguments.work, infinity_command(arguments.infinity), arguments.full)))
+    if arguments.part == "cost":
+        return show(asyncio.run(cost(arguments.work)))
     model = arguments.model or reward_model(arguments.work, renderer_of("embedded", 2048).pad_id)
     print(f"{arguments.model or 'SmolLM2-135M'}, {arguments.dtype}, {os.cpu_count()} processors", flush=True)
     figures: list[Figure] = []
@@ -59,7 +68,8 @@ def main() -> int:
 async def under_load(model: Path, dtype: str, full: bool) -> list[Figure]:
     """The phases of one server's life under load."""
     groups = samples(model, 64)
-    first, steady, short = (60.0, 420.0, 60.0) if full else (10.0, 20.0, 10.0)
+    # The first minute fills the cache of prefixes, which is bounded; from then on memory must stay where it is.
+    first, steady, short = (60.0, 420.0, 60.0) if full else (60.0, 20.0, 10.0)
     with contenders.goldsmith(model, dtype) as (url, pid):
         warm = await clients.closed(url, groups, clients=CLIENTS, seconds=first)
         before = memory(pid)
@@ -103,8 +113,8 @@ async def under_load(model: Path, dtype: str, full: bool) -> list[Figure]:
 
 async def against_others(model: Path, dtype: str, full: bool) -> list[Figure]:
     """The same requests to every server, in turns."""
-    groups, long = samples(model, 32), samples(model, 2 + (8 if full else 2), prompt_words=(600,), replies=16)
-    rounds, requests = (5, 256) if full else (2, 128)
+    groups, long = samples(model, 32), samples(model, 6 if full else 2, prompt_words=(600,), replies=16)
+    rounds, requests = (5, 256) if full else (1, 96)
     rates: dict[str, list[float]] = {}
     best: dict[str, list[float]] = {}
     for _ in range(rounds):
@@ -133,15 +143,64 @@ async def against_others(model: Path, dtype: str, full: bool) -> list[Figure]:
     return figures
 
 
+async def cost(work: Path) -> list[Figure]:
+    """Processor time of a request beside the model: that of a tiny one, asked by a few clients."""
+    model = write_tiny_model(work / "tiny", seed=1, num_labels=1, max_positions=2048)
+    groups, requests = samples(model, 32), 2000
+    with contenders.goldsmith(model, "float32") as (url, pid):
+        await clients.closed(url, groups, clients=16, seconds=600.0, requests=200)
+        process = psutil.Process(pid)
+        before = process.cpu_times()
+        seen = await clients.closed(url, groups, clients=16, seconds=600.0, requests=requests)
+        after = process.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    _told("tiny model", seen)
+    return [
+        Figure("processor time of the HTTP process", 1000 * spent / requests, None, "ms", note="for a request"),
+        Figure("errors", len(seen.errors) + len(seen.refused), 0, "", at_most=True),
+    ]
+
+
+async def encoders(work: Path, command: str | None, full: bool) -> list[Figure]:
+    """The same pairs to ours and to infinity, in turns."""
+    model = encoder_model(work)
+    groups, rounds, requests = pair_samples(model, 32), 5 if full else 3, 2048 if full else 512
+    rates: dict[str, list[float]] = {}
+    apart = 0.0
+    for _ in range(rounds):
+        for name in ("goldsmith", "infinity")[: 1 if command is None else 2]:
+            ours = name == "goldsmith"
+            start = contenders.goldsmith(model, "float32") if ours else infinity(str(command), model, work)
+            form = clients.rerank("/vllm/rerank" if ours else "/rerank", "encoder" if ours else str(model))
+            with start as started:
+                url = started[0] if isinstance(started, tuple) else started
+                await clients.closed(url, groups[-4:], clients=8, seconds=600.0, requests=64, form=form)
+                seen = await clients.closed(url, groups, clients=CLIENTS, seconds=600.0, requests=requests, form=form)
+            _told(name, seen)
+            if seen.errors or seen.refused:
+                raise SystemExit(f"FAILED: {name}: {sorted(set(seen.errors))}, {len(seen.refused)} refused")
+            rates.setdefault(name, []).append(seen.rate)
+            apart = max(apart, seen.apart)
+    figures = [Figure("encoder, 64 clients: Goldsmith", median(rates["goldsmith"]), None, "requests/s")]
+    if command is None:
+        print("infinity_emb is not installed here, so nothing is compared; name it with --infinity")
+    else:
+        ratio = median(ours / theirs for ours, theirs in zip(rates["goldsmith"], rates["infinity"], strict=True))
+        told = f"{median(rates['infinity']):.1f} requests/s"
+        figures.append(Figure("encoder, 64 clients: against infinity", ratio, 1.0, "times", note=told))
+    return [*figures, Figure("encoder: scores apart", apart, TOLERANCE["float32"], "", at_most=True, note="both servers")]
+
+
 async def best_of(url: str, groups: list[list[Sample]]) -> float:
-    """Return the median seconds of one request with 16 replies to a long prompt, each prompt once; the first warms up."""
-    seen = clients.Seen()
+    """Return the median seconds of one request with 16 replies to a long prompt, each prompt once, after one reply to warm up."""
+    warm, seen = clients.Seen(), clients.Seen()
     async with clients.connected() as http:
-        for group in groups:
+        await clients.ask(http, url, groups[0][:1], warm)
+        for group in groups[1:]:
             await clients.ask(http, url, group, seen)
     if seen.errors or seen.refused:
         raise SystemExit(f"FAILED: best of 16 was not answered: {seen.errors} {seen.refused}")
-    return median(seen.seconds[1:])
+    return median(seen.seconds)
 
 
 async def killed(url: str, pid: int, groups: list[list[Sample]]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,31 @@ import httpx2
 from load.texts import Sample
 
 PATIENCE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How samples are sent, and where the scores of the answer are, in the order of the samples."""
+
+    path: str
+    body: Callable[[list[Sample]], dict[str, Any]]
+    scores: Callable[[Any], list[float]]
+
+
+OPENRLHF = Form("/get_reward", lambda samples: {"query": [sample.text for sample in samples]}, lambda found: found["rewards"])
+
+
+def rerank(path: str, model: str) -> Form:
+    """Replies to one prompt, in the shape that vLLM, Cohere and infinity share; raw scores."""
+
+    def body(samples: list[Sample]) -> dict[str, Any]:
+        prompt, documents = samples[0].messages[0]["content"], [sample.messages[-1]["content"] for sample in samples]
+        return {"model": model, "query": prompt, "documents": documents, "raw_scores": True, "return_documents": False}
+
+    def scores(found: Any) -> list[float]:
+        return [entry["relevance_score"] for entry in sorted(found["results"], key=lambda entry: int(entry["index"]))]
+
+    return Form(path, body, scores)
 
 
 @dataclass(slots=True)
@@ -53,11 +78,11 @@ async def connected() -> AsyncIterator[httpx2.AsyncClient]:
         yield http
 
 
-async def ask(http: httpx2.AsyncClient, url: str, samples: list[Sample], seen: Seen) -> int:
-    """Send one request of OpenRLHF's shape and judge its answer; returns the status, 0 without one."""
+async def ask(http: httpx2.AsyncClient, url: str, samples: list[Sample], seen: Seen, form: Form = OPENRLHF) -> int:
+    """Send one request and judge its answer; returns the status, 0 without one."""
     begun = time.perf_counter()
     try:
-        response = await http.post(url + "/get_reward", json={"query": [sample.text for sample in samples]})
+        response = await http.post(url + form.path, json=form.body(samples))
     except httpx2.HTTPError as error:
         seen.errors.append(type(error).__name__)
         return 0
@@ -65,7 +90,7 @@ async def ask(http: httpx2.AsyncClient, url: str, samples: list[Sample], seen: S
     if response.status_code == 200:
         seen.seconds.append(took)
         seen.tokens += sum(sample.tokens for sample in samples)
-        for sample, score in zip(samples, response.json()["rewards"], strict=True):
+        for sample, score in zip(samples, form.scores(response.json()), strict=True):
             seen.apart = max(seen.apart, abs(score - sample.score) / max(1.0, abs(sample.score)))
     elif response.status_code in (429, 503):
         seen.refused.append(took)
@@ -74,7 +99,15 @@ async def ask(http: httpx2.AsyncClient, url: str, samples: list[Sample], seen: S
     return int(response.status_code)
 
 
-async def closed(url: str, samples: list[list[Sample]], *, clients: int, seconds: float, requests: int | None = None) -> Seen:
+async def closed(
+    url: str,
+    samples: list[list[Sample]],
+    *,
+    clients: int,
+    seconds: float,
+    requests: int | None = None,
+    form: Form = OPENRLHF,
+) -> Seen:
     """Let clients ask one after the other for so long, or for so many requests in all; requests are single samples in order."""
     seen, queue = Seen(), iter(_endless(samples)) if requests is None else iter(_endless(samples)[:requests])
     ends = time.perf_counter() + seconds
@@ -83,7 +116,7 @@ async def closed(url: str, samples: list[list[Sample]], *, clients: int, seconds
         for sample in queue:
             if time.perf_counter() >= ends:
                 return
-            await ask(http, url, [sample], seen)
+            await ask(http, url, [sample], seen, form)
 
     async with connected() as http:
         begun = time.perf_counter()

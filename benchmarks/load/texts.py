@@ -34,18 +34,8 @@ def samples(
     from goldsmith.reward.model import as_reply
 
     loaded = RewardModel.load(model, dtype="float32")
-    pairs = real_pairs("auto-j", prompts * 2)
-    words = " ".join(str(text) for pair in pairs for text in (pair.messages[-1]["content"], pair.first, pair.second)).split()
     groups = []
-    for number in range(prompts):
-        question = _cut(words, number, prompt_words[number % len(prompt_words)])
-        conversations = [
-            [
-                {"role": "user", "content": question},
-                {"role": "assistant", "content": _cut(words, (number, place), WORDS[place % len(WORDS)])},
-            ]
-            for place in range(replies)
-        ]
+    for conversations in groups_of_texts(prompts, prompt_words=prompt_words, replies=replies):
         scores = loaded.score(conversations)
         template = loaded.renderer.tokenizer.apply_chat_template
         groups.append(
@@ -55,6 +45,24 @@ def samples(
             ]
         )
     return groups
+
+
+def groups_of_texts(
+    prompts: int, *, prompt_words: tuple[int, ...] = PROMPT_WORDS, replies: int = REPLIES
+) -> list[list[list[dict[str, Any]]]]:
+    """Return for each prompt its conversations, put together from real texts."""
+    pairs = real_pairs("auto-j", prompts * 2)
+    words = " ".join(str(text) for pair in pairs for text in (pair.messages[-1]["content"], pair.first, pair.second)).split()
+    return [
+        [
+            [
+                {"role": "user", "content": _cut(words, number, prompt_words[number % len(prompt_words)])},
+                {"role": "assistant", "content": _cut(words, (number, place), WORDS[place % len(WORDS)])},
+            ]
+            for place in range(replies)
+        ]
+        for number in range(prompts)
+    ]
 
 
 def _cut(words: list[str], name: object, count: int) -> str:

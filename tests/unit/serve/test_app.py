@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
-from goldsmith.reward.model import RewardModel
+from goldsmith.reward.model import RewardModel, as_reply
+from goldsmith.serve.batcher import Batcher
+from goldsmith.serve.keys import add_key
 from goldsmith.serve.logs import JsonLines
+from goldsmith.serve.problem import Refusal
+from goldsmith.serve.tracing import Tracing
 from local_replica import LocalReplica
 from serving import ANSWERED, QUESTION
 
@@ -153,9 +160,6 @@ def test_a_slow_answer_is_given_up_as_retryable(start: Any, tiny_rm: Path, monke
 
 
 def test_overload_has_the_status_that_each_program_waits_for(start: Any, tiny_rm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from goldsmith.serve.batcher import Batcher
-    from goldsmith.serve.problem import Refusal
-
     server = start({"tiny": tiny_rm})
 
     def refuse(self: Batcher, tokens: int, items: int) -> None:
@@ -227,19 +231,73 @@ def test_an_exception_in_the_log_has_its_place_and_not_its_text() -> None:
     assert "ValueError at " in json.loads(line)["error"]
 
 
-def test_traces_have_counts_and_names(start: Any, tiny_rm: Path) -> None:
-    sdk = pytest.importorskip("opentelemetry.sdk.trace")
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+def _traced(processor: Any) -> tuple[InMemorySpanExporter, Tracing]:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(processor(exporter))
+    return exporter, Tracing(provider)
 
-    from goldsmith.serve.tracing import Tracing
 
-    exporter, provider = InMemorySpanExporter(), sdk.TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    server = start({"tiny": tiny_rm}, tracing=Tracing(provider))
+def test_traces_have_counts_and_names_and_no_text(start: Any, tiny_rm: Path) -> None:
+    exporter, tracing = _traced(SimpleSpanProcessor)
+    server = start({"tiny": tiny_rm}, tracing=tracing)
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     server.post("/classify", json={"messages": ANSWERED}, headers={"traceparent": parent})
     (span,) = exporter.get_finished_spans()
     assert span.name == "vllm /classify"
     assert f"{span.context.trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"
     assert span.attributes["goldsmith.items"] == 1
+    secret = "the-secret-of-the-client"
+    said = [{"role": "user", "content": secret}, {"role": "assistant", "content": secret}]
+    for body in ({"messages": said}, {"input": secret}, {secret: secret, "model": secret, "user": secret}):
+        server.post("/classify", json=body, headers={"baggage": f"user={secret}"})
+    spans = exporter.get_finished_spans()
+    assert len(spans) == 4
+    assert secret not in "".join(found.to_json() for found in spans)
+
+
+def test_an_exception_leaves_its_text_out_of_the_trace(tiny_rm: Path) -> None:
+    exporter, tracing = _traced(SimpleSpanProcessor)
+    with pytest.raises(ValueError), tracing.request("vllm /classify", {}):
+        raise ValueError("what somebody wrote")
+    (span,) = exporter.get_finished_spans()
+    assert "what somebody wrote" not in span.to_json()
+
+
+def test_spans_that_wait_are_sent_when_the_server_stops() -> None:
+    exporter, tracing = _traced(lambda exporter: BatchSpanProcessor(exporter, schedule_delay_millis=3_600_000))
+    with tracing.request("vllm /classify", {}):
+        pass
+    assert exporter.get_finished_spans() == ()
+    tracing.close()
+    assert [span.name for span in exporter.get_finished_spans()] == ["vllm /classify"]
+    Tracing().close()
+
+
+def test_a_page_in_a_browser_cannot_reload(start: Any, tiny_rm: Path) -> None:
+    server = start({"tiny": tiny_rm})
+    refused = server.post(
+        "/goldsmith/v1/reload", content="{}", headers={"origin": "https://page.test", "content-type": "text/plain"}
+    )
+    assert _code(refused, 403) == "not-admin"
+    assert server.post("/goldsmith/v1/reload", content="{}").status_code == 200
+
+
+def test_what_the_server_refuses_costs_the_key_no_tokens(
+    start: Any, tiny_rm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = len(RewardModel.load(tiny_rm, dtype="float32").render(as_reply(ANSWERED, "x")).ids)
+    key = add_key(tmp_path / "keys.json", "team", tokens_per_minute=2 * tokens - 1)
+    server = start({"tiny": tiny_rm}, keys_file=tmp_path / "keys.json")
+    refused_at: list[int] = []
+    admit = Batcher.admit
+
+    def refuse(self: Batcher, count: int, items: int) -> None:
+        # The second look, at what was rendered; the first is at characters.
+        refused_at.append(count)
+        if len(refused_at) == 2:
+            raise Refusal(503, "overloaded", "too much", retry_after_s=1.0)
+        admit(self, count, items)
+
+    monkeypatch.setattr(Batcher, "admit", refuse)
+    body, headers = {"conversations": [ANSWERED]}, {"authorization": f"Bearer {key}"}
+    assert [server.post(SCORE, json=body, headers=headers).status_code for _ in range(3)] == [503, 200, 429]

@@ -11,7 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from goldsmith.reward.model import RewardModel, as_reply
-from serving import ANSWERED, QUESTION
+from goldsmith.serve.dialects import DIALECTS
+from serving import ANSWERED, QUESTION, valid_bodies
 
 CLOSE = 1e-4
 
@@ -201,6 +202,24 @@ def test_the_preferred_dialect_has_the_shared_paths(start: Any, tiny_rm: Any, te
     assert _post(server, "/vllm/classify", {"input": text})["data"][0]["probs"] == [_near(golden)]
     server = start({"tiny": tiny_rm}, dialect="cohere")
     assert set(_post(server, "/v2/rerank", {"query": "x", "documents": ["y"]})) == {"id", "results", "meta"}
+
+
+def test_every_route_says_which_activation_was_applied_and_none_is_where_none_was_asked_for(
+    server: TestClient, text: str
+) -> None:
+    bodies = valid_bodies(text)
+    assert set(bodies) == {f"/{dialect.name}{route.path}" for dialect in DIALECTS.values() for route in dialect.routes}
+    for path, body in bodies.items():
+        response = server.post(path, json=body)
+        assert (response.status_code, response.headers["x-goldsmith-activation"]) == (200, "none"), path
+        assert response.headers["x-goldsmith-model"] == "tiny"
+    for path, asked in (
+        ("/goldsmith/v1/score", {"activation": "sigmoid"}),
+        ("/vllm/classify", {"use_activation": True}),
+        ("/vllm/score", {"activation": True}),
+        ("/tei/predict", {"raw_scores": False}),
+    ):
+        assert server.post(path, json={**bodies[path], **asked}).headers["x-goldsmith-activation"] == "sigmoid", path
 
 
 ERRORS = {
