@@ -23,6 +23,7 @@ from goldsmith.config.serve import ServeConfig
 from goldsmith.errors import DataError
 from goldsmith.integrations import verl
 from goldsmith.integrations.trl import reward_function
+from goldsmith.models import base_model_path
 from goldsmith.reward.model import RewardModel
 from goldsmith.reward.tiny import write_tiny_model
 from goldsmith.serve.app import Application
@@ -129,6 +130,40 @@ def test_trl_trains_a_policy_for_two_steps(tmp_path: Path, model: RewardModel) -
     logged = [entry["reward"] for entry in trainer.state.log_history if "reward" in entry]
     assert len(given) == len(logged) == 2
     assert logged == _near([sum(scores) / len(scores) for scores in given])
+
+
+def _documented(name: str, section: str) -> str:
+    """The first Python example after a word of a page."""
+    page = (Path(__file__).parents[3] / "docs" / name).read_text(encoding="utf-8")
+    return page.split(section, 1)[1].split("```python\n", 1)[1].split("```", 1)[0]
+
+
+def test_the_documented_example_trains_the_embedded_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the page has it, but for the place of the policy and shorter completions."""
+    policy = base_model_path("embedded")
+    asked: list[int] = []
+    rate = goldsmith.client.Client.rate
+
+    def counted(self: goldsmith.client.Client, conversations: Any, **options: Any) -> Any:
+        found = rate(self, conversations, **options)
+        asked.extend(1 for one in found if one.score is not None)
+        return found
+
+    monkeypatch.setattr(goldsmith.client.Client, "rate", counted)
+    monkeypatch.chdir(tmp_path)
+    source = _documented("dialects.md", "**TRL**")
+    for written, here in (
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", str(policy)),
+        ("max_completion_length=64", "max_completion_length=6, use_cpu=True, bf16=False, report_to=[], save_strategy='no'"),
+    ):
+        assert written in source
+        source = source.replace(written, here)
+    names: dict[str, Any] = {}
+    exec(compile(source, "docs/dialects.md", "exec"), names)
+    assert names["trainer"].state.global_step == 2
+    # Four completions a step, of which an empty one has the reward that was chosen for it.
+    assert asked
+    assert len(asked) <= 8
 
 
 def _openrlhf() -> Any:
