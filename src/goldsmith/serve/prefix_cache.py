@@ -1,7 +1,8 @@
 """Keys and values of earlier conversations, kept as a tree of token runs: what begins as one of them is computed from there on.
 
 Best-of-N asked one reply at a time, and conversations that grow by a turn, then cost what is new alone. The tree is bounded; what was
-used longest ago goes first, leaves before what they stand on.
+used longest ago goes first, leaves before what they stand on. Its states lie in one block of memory, token by token in places that are
+used again: pieces of their own, of every size, come and go until the heap is half as large again as what it holds.
 
 Shapes: L layers, 2 (keys, values), G key-value heads, N tokens, E numbers a head.
 """
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True, eq=False)
 class _Node:
     ids: Ids
-    states: Tensor | None
-    """[L, 2, G, N, E]; None for the root."""
+    places: list[int]
+    """Of its tokens' states in the block."""
     parent: _Node | None
     used: int = 0
     children: dict[int, _Node] = field(default_factory=dict)
@@ -38,23 +39,28 @@ class PrefixTree:
     def __init__(self, max_tokens: int) -> None:
         """Make an empty tree."""
         self.max_tokens, self.num_tokens = max_tokens, 0
-        self._root = _Node((), None, None)
+        self._root = _Node((), [], None)
         self._clock = 0
+        self._block: Tensor | None = None
+        """[L, 2, G, max_tokens, E], made with the first states."""
+        self._free = list(range(max_tokens))
 
-    def match(self, ids: Ids) -> tuple[int, list[Tensor]]:
-        """Return how many leading tokens are kept, and their states run by run (views [L, 2, G, n, E]); touches what it finds."""
+    def match(self, ids: Ids) -> tuple[int, Tensor | None]:
+        """Return how many leading tokens are kept, and a copy of their states [L, 2, G, n, E], None for none; touches what it finds."""
         self._clock += 1
-        node, at, parts = self._root, 0, []
+        places: list[int] = []
+        node, at = self._root, 0
         while at < len(ids) and (child := node.children.get(ids[at])) is not None:
             shared = common_length(child.ids, ids[at : at + len(child.ids)])
             child.used = self._clock
-            assert child.states is not None
-            parts.append(child.states[:, :, :, :shared])
+            places += child.places[:shared]
             at += shared
             if shared < len(child.ids):
                 break
             node = child
-        return at, parts
+        if self._block is None or not places:
+            return 0, None
+        return at, self._block.index_select(3, self._index(places))
 
     def insert(self, ids: Ids, begin: int, states: Tensor) -> None:
         """Keep a sequence.
@@ -75,18 +81,20 @@ class PrefixTree:
             child.used = self._clock
             node, at = child, at + shared
         if begin <= at < len(ids):
-            leaf = _Node(ids[at:], states[:, :, :, at - begin :].clone(), node, used=self._clock)
+            leaf = _Node(ids[at:], [], node, used=self._clock)
             node.children[ids[at]] = leaf
             self.num_tokens += len(leaf.ids)
             self._shrink(leaf)
+            leaf.places, self._free = self._free[: len(leaf.ids)], self._free[len(leaf.ids) :]
+            block = self._block_for(states)
+            block.index_copy_(3, self._index(leaf.places), states[:, :, :, at - begin :])
 
     def _split(self, node: _Node, length: int) -> _Node:
         """Cut a node in two and return the upper part."""
-        assert node.states is not None
         assert node.parent is not None
-        upper = _Node(node.ids[:length], node.states[:, :, :, :length].clone(), node.parent, used=node.used)
+        upper = _Node(node.ids[:length], node.places[:length], node.parent, used=node.used)
         node.parent.children[upper.ids[0]] = upper
-        node.ids, node.states, node.parent = node.ids[length:], node.states[:, :, :, length:].clone(), upper
+        node.ids, node.places, node.parent = node.ids[length:], node.places[length:], upper
         upper.children[node.ids[0]] = node
         return upper
 
@@ -96,12 +104,25 @@ class PrefixTree:
             assert oldest.parent is not None
             del oldest.parent.children[oldest.ids[0]]
             self.num_tokens -= len(oldest.ids)
+            self._free += oldest.places
 
     def _leaves(self) -> list[_Node]:
         stack, leaves = [self._root], []
         while stack:
             node = stack.pop()
             stack += node.children.values()
-            if not node.children and node.states is not None:
+            if not node.children and node is not self._root:
                 leaves.append(node)
         return leaves
+
+    def _block_for(self, states: Tensor) -> Tensor:
+        if self._block is None:
+            layers, two, heads, _, width = states.shape
+            self._block = states.new_empty((layers, two, heads, self.max_tokens, width))
+        return self._block
+
+    def _index(self, places: list[int]) -> Tensor:
+        import torch
+
+        assert self._block is not None
+        return torch.tensor(places, device=self._block.device)

@@ -16,9 +16,9 @@ def _states(ids: tuple[int, ...], begin: int = 0) -> torch.Tensor:
 
 
 def _kept(tree: PrefixTree, ids: tuple[int, ...]) -> int:
-    length, parts = tree.match(ids)
-    found = torch.cat(parts, 3) if parts else torch.empty(1, 1, 1, 0, 1, dtype=torch.float64)
-    assert torch.equal(found, _states(ids[:length]))
+    length, found = tree.match(ids)
+    assert (found is None) == (length == 0)
+    assert found is None or torch.equal(found, _states(ids[:length]))
     return length
 
 
@@ -64,6 +64,27 @@ def test_what_is_larger_than_the_bound_is_not_kept() -> None:
     assert tree.num_tokens == 0
 
 
+def test_what_was_found_stays_as_it_is_when_its_place_is_used_again() -> None:
+    tree = PrefixTree(2)
+    tree.insert((1, 1), 0, _states((1, 1)))
+    _, found = tree.match((1, 1))
+    tree.insert((2, 2), 0, _states((2, 2)))
+    assert found is not None
+    assert torch.equal(found, _states((1, 1)))
+
+
+def test_memory_is_one_block_however_long_it_is_used() -> None:
+    tree = PrefixTree(8)
+    tree.insert((0,), 0, _states((0,)))
+    block = tree._block
+    assert block is not None
+    assert block.shape[3] == 8
+    for number in range(1, 50):
+        ids = (number, 2, 0, 1)[: 1 + number % 4]
+        tree.insert(ids, 0, _states(ids))
+    assert tree._block is block
+
+
 @settings(max_examples=200)
 @given(st.lists(IDS, max_size=12), st.integers(1, 12))
 def test_whatever_is_kept_is_right_and_within_the_bound(sequences: list[tuple[int, ...]], bound: int) -> None:
@@ -72,6 +93,9 @@ def test_whatever_is_kept_is_right_and_within_the_bound(sequences: list[tuple[in
         known = _kept(tree, ids)
         tree.insert(ids, known, _states(ids, known))
         assert tree.num_tokens <= bound
+        # Every place is free or belongs to one token.
+        assert len(tree._free) == bound - tree.num_tokens
+        assert len(set(tree._free)) == len(tree._free)
         assert sum(len(leaf.ids) for leaf in tree._leaves()) <= tree.num_tokens
         if len(ids) <= bound:
             assert _kept(tree, ids) == len(ids)

@@ -113,10 +113,9 @@ class TorchEngine:
         if self._tree is None:
             return 0, None
         whole = group.prefix if len(group.rows) > 1 else group.prefix + group.suffixes[0][:-1]
-        known, parts = self._tree.match(whole)
-        if not known:
+        known, states = self._tree.match(whole)
+        if states is None:
             return 0, None
-        states = parts[0] if len(parts) == 1 else torch.cat(parts, 3)
         return known, PrefixCache({layer: (pair[0][None], pair[1][None]) for layer, pair in enumerate(states)})
 
     def _row(self, parts: list[_Part]) -> dict[int, NDArray[np.float32]]:
