@@ -22,7 +22,7 @@ RETRIED = frozenset({408, 429, 502, 503, 504})
 KEY_VARIABLE, CA_VARIABLE = "GOLDSMITH_API_KEY", "GOLDSMITH_CA_FILE"
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 15.0
 
-Http = TypeVar("Http", httpx2.Client, httpx2.AsyncClient)
+Http = TypeVar("Http")
 Messages = Sequence[Mapping[str, Any]]
 
 
@@ -155,7 +155,7 @@ class Left(dict[str, float]):
         super().__init__()
         self._attempts = attempts
 
-    def get(self, name: str, default: Any = None) -> float:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> float:
         return max(0.001, self._attempts.left_s)
 
 

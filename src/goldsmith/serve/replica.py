@@ -76,7 +76,12 @@ class Replica:
             return
         loop, sentinel = asyncio.get_running_loop(), self._process.sentinel
         ended: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(sentinel, lambda: ended.done() or ended.set_result(None))
+
+        def end() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        loop.add_reader(sentinel, end)
         try:
             await ended
         finally:

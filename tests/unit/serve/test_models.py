@@ -42,6 +42,8 @@ def test_a_reload_changes_the_model_and_drops_no_request(
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
+    while len(seen) < 8:
+        threading.Event().wait(0.01)
     answer = _reload(server, path=str(other_rm))
     after = server.post(SCORE, json={"conversations": [ANSWERED]}).json()
     stop.set()

@@ -14,6 +14,7 @@ from goldsmith.reward.tiny import write_tiny_model
 from goldsmith.serve.engines import EngineSpec, open_engine
 from goldsmith.serve.engines.check import score_sequences
 from goldsmith.serve.engines.torch_engine import TorchEngine
+from goldsmith.serve.prefix_cache import PrefixTree
 from goldsmith.serve.share import Ids
 
 CLOSE = 1e-4
@@ -62,8 +63,7 @@ def test_every_score_is_the_models_own(tiny_rm: Path, model: RewardModel, cache_
 
 def test_a_cache_of_a_few_tokens_forgets_and_stays_right(tiny_rm: Path, model: RewardModel) -> None:
     engine = TorchEngine(_spec(tiny_rm))
-    assert engine._tree is not None
-    engine._tree.max_tokens = 170
+    engine._tree = PrefixTree(170)
     for batch in _requests(Random(2)) * 2:
         for ids, score in zip(batch, score_sequences(engine, batch), strict=True):
             assert score == pytest.approx(_alone(model, ids), abs=CLOSE)
