@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
@@ -23,10 +23,13 @@ class ForeignBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
+    without_effect: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the dialect has and this server takes no notice of, though who sends them may count on them."""
+
     @property
     def unknown(self) -> list[str]:
         """Names of the fields that have no effect here."""
-        return sorted(self.model_extra or {})
+        return sorted({*(self.model_extra or {}), *(self.without_effect & self.model_fields_set)})
 
 
 class Reply(BaseModel):

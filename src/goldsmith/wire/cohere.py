@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from goldsmith.wire.base import ForeignBody, Reply, Score
@@ -10,6 +12,7 @@ from goldsmith.wire.base import ForeignBody, Reply, Score
 class RerankRequest(ForeignBody):
     """A prompt and its replies."""
 
+    without_effect: ClassVar[frozenset[str]] = frozenset({"priority"})
     model: str | None = None
     query: str
     documents: list[str] = Field(min_length=1)

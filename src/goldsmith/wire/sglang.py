@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from goldsmith.wire.base import ForeignBody, Reply, Score, Usage
 
@@ -10,6 +10,7 @@ from goldsmith.wire.base import ForeignBody, Reply, Score, Usage
 class ClassifyRequest(ForeignBody):
     """Text rendered by the chat template, or token ids; one or a list."""
 
+    without_effect: ClassVar[frozenset[str]] = frozenset({"priority"})
     model: str | None = None
     text: str | list[str] | None = None
     input_ids: list[int] | list[list[int]] | None = None
@@ -27,6 +28,7 @@ class Classified(Reply):
 class EmbeddingsRequest(ForeignBody):
     """Text rendered by the chat template, or token ids; one or a list."""
 
+    without_effect: ClassVar[frozenset[str]] = frozenset({"priority"})
     model: str | None = None
     input: str | list[int] | list[str] | list[list[int]]
     encoding_format: Literal["float", "base64"] = "float"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field
 
@@ -14,6 +14,7 @@ Side = str | dict[str, Any]
 
 
 class _Common(ForeignBody):
+    without_effect: ClassVar[frozenset[str]] = frozenset({"cache_salt", "priority"})
     model: str | None = None
     user: str | None = None
     truncate_prompt_tokens: int | None = Field(default=None, ge=-1)

@@ -250,6 +250,9 @@ def test_fields_that_would_change_a_score_are_refused_and_strange_ones_named(ser
         assert next(iter(field)) in refused["error"]["message"]
     response = server.post("/classify", json={"input": text, "colour": "red", "normalize": True})
     assert response.headers["x-goldsmith-ignored"] == "colour,normalize"
+    # The cache of prefixes is everybody's, whatever salt a client counts on.
+    salted = server.post("/classify", json={"input": text, "cache_salt": "mine", "priority": 3, "user": "me"})
+    assert salted.headers["x-goldsmith-ignored"] == "cache_salt,priority"
     assert _post(server, "/goldsmith/v1/score", {"conversations": [ANSWERED], "colour": 1}, 400)["error"]["details"] == [
         "colour: Extra inputs are not permitted"
     ]
