@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from goldsmith.client.attempts import verification
 from goldsmith.errors import ProviderError, UserError
 from goldsmith.reward.golden import GoldenScore, read_golden
 from goldsmith.serve.items import sigmoid
@@ -153,13 +154,14 @@ def verify_server(
 
     Raises:
         UserError: no such dialect, or no golden scores.
-        ProviderError: the server does not answer, or not in the dialect's shape.
+        ProviderError: the server does not answer, or not in the dialect's shape; or GOLDSMITH_CA_FILE names no certificates.
     """
     if dialect not in WAYS:
         raise UserError(f"dialect {dialect!r}: there is {', '.join(WAYS)}")
     rows, way = read_golden(golden), WAYS[dialect]
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-    with httpx2.Client(headers=headers, timeout=timeout_s, transport=transport, trust_env=False) as http:
+    options: dict[str, Any] = {"headers": headers, "timeout": timeout_s, "transport": transport, "verify": verification(url)}
+    with httpx2.Client(**options, trust_env=False) as http:
         alone = [_ask(http, url, way, [row], model)[0][0] for row in rows]
         together, told = _ask(http, url, way, rows, model)
     return _judged(rows, alone, together, tolerance, url=url, dialect=dialect, headers=told)
