@@ -11,26 +11,28 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
 
 def write_tiny_encoder(folder: Path, *, family: str = "bert", seed: int = 1, num_labels: int = 1, positions: int = 128) -> Path:
-    """Write a BERT, whose tokenizer marks the second text, or a RoBERTa, whose does not, and return its folder."""
-    is_bert = family == "bert"
+    """Write a BERT, whose tokenizer marks the second text, a DistilBERT, which reads no marks, or a RoBERTa without any; return its folder."""
+    is_bert = family != "roberta"
     pad, cls, sep, unk = ("[PAD]", "[CLS]", "[SEP]", "[UNK]") if is_bert else ("<pad>", "<s>", "</s>", "<unk>")
     tokenizer = _tokenizer(pad, cls, sep, unk, is_bert)
-    settings: dict[str, Any] = {
+    common: dict[str, Any] = {
         "vocab_size": len(tokenizer),
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
         "max_position_embeddings": positions,
-        "type_vocab_size": 2 if is_bert else 1,
         "initializer_range": 0.3,
         "pad_token_id": tokenizer.pad_token_id,
         "num_labels": num_labels,
     }
-    prefix = "Bert" if is_bert else "Roberta"
+    usual = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    prefix, own = {
+        "bert": ("Bert", {**usual, "type_vocab_size": 2}),
+        "distilbert": ("DistilBert", {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4}),
+        "roberta": ("Roberta", {**usual, "type_vocab_size": 1}),
+    }[family]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = getattr(transformers, prefix + "ForSequenceClassification")(getattr(transformers, prefix + "Config")(**settings))
+        model = getattr(transformers, prefix + "ForSequenceClassification")(
+            getattr(transformers, prefix + "Config")(**common, **own)
+        )
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -8,6 +8,7 @@ Shapes: [B, L] tokens of a padded batch, R conversations.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -146,6 +147,8 @@ class PairRenderer:
         return Rendered(ids=tuple(ids), reply_start=0, cut=cut)
 
     def _marks_second(self) -> bool:
+        if "token_type_ids" not in self._tokenizer.model_input_names:
+            return False
         marks = False
         for texts in (("one two", "three"), ("one",)):
             found = self._tokenizer(*texts, return_token_type_ids=True)
@@ -169,6 +172,7 @@ class EncoderModel:
         self.classifier, self.renderer = classifier, renderer
         self.digest = digest([content_digest, renderer.max_length, "encoder"])
         self.device = next(classifier.parameters()).device
+        self._takes_types = renderer.marks_second and "token_type_ids" in inspect.signature(classifier.forward).parameters
 
     @classmethod
     def load(cls, path_or_id: str | Path, *, max_length: int | None = None, dtype: Dtype = "auto") -> EncoderModel:
@@ -194,7 +198,7 @@ class EncoderModel:
         lengths_B = torch.tensor([len(ids) for ids in sequences], device=self.device)
         if min(map(len, sequences)) < longest:
             given["attention_mask"] = (torch.arange(longest, device=self.device) < lengths_B[:, None]).long()
-        if self.renderer.marks_second:
+        if self._takes_types:
             kinds = [[*self.renderer.types(ids), *[0] * (longest - len(ids))] for ids in sequences]
             given["token_type_ids"] = torch.tensor(kinds, device=self.device)
         with torch.inference_mode():
