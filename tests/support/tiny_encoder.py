@@ -14,7 +14,8 @@ def write_tiny_encoder(folder: Path, *, family: str = "bert", seed: int = 1, num
     """Write a BERT, whose tokenizer marks the second text, a DistilBERT, which reads no marks, or a RoBERTa without any; return its folder."""
     is_bert = family != "roberta"
     pad, cls, sep, unk = ("[PAD]", "[CLS]", "[SEP]", "[UNK]") if is_bert else ("<pad>", "<s>", "</s>", "<unk>")
-    tokenizer = _tokenizer(pad, cls, sep, unk, is_bert)
+    marks = family == "bert"
+    tokenizer = _tokenizer(pad, cls, sep, unk, is_bert, marks)
     common: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "max_position_embeddings": positions,
@@ -39,7 +40,7 @@ def write_tiny_encoder(folder: Path, *, family: str = "bert", seed: int = 1, num
     return folder
 
 
-def _tokenizer(pad: str, cls: str, sep: str, unk: str, is_bert: bool) -> Any:
+def _tokenizer(pad: str, cls: str, sep: str, unk: str, is_bert: bool, marks: bool) -> Any:
     special = [pad, unk, cls, sep]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     inner = Tokenizer(models.BPE(vocab={text: index for index, text in enumerate([*special, *alphabet])}, merges=[]))
@@ -50,5 +51,11 @@ def _tokenizer(pad: str, cls: str, sep: str, unk: str, is_bert: bool) -> Any:
         single=f"{cls} $A {sep}", pair=pair, special_tokens=[(cls, special.index(cls)), (sep, special.index(sep))]
     )
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token=pad, unk_token=unk, cls_token=cls, sep_token=sep, model_max_length=100
+        tokenizer_object=inner,
+        pad_token=pad,
+        unk_token=unk,
+        cls_token=cls,
+        sep_token=sep,
+        model_max_length=100,
+        model_input_names=["input_ids", *(["token_type_ids"] if marks else []), "attention_mask"],
     )

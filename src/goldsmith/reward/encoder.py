@@ -147,12 +147,11 @@ class PairRenderer:
         return Rendered(ids=tuple(ids), reply_start=0, cut=cut)
 
     def _marks_second(self) -> bool:
-        if "token_type_ids" not in self._tokenizer.model_input_names:
-            return False
         marks = False
         for texts in (("one two", "three"), ("one",)):
-            found = self._tokenizer(*texts, return_token_type_ids=True)
-            kinds, ids = list(found["token_type_ids"]), list(found["input_ids"])
+            # As everybody calls it: some mark the second text only when they are asked to, and then their models were trained without.
+            found = self._tokenizer(*texts)
+            kinds, ids = list(found.get("token_type_ids", [])), list(found["input_ids"])
             if any(kinds) and kinds != self.types(ids):
                 raise UserError(f"{self._name}: its tokenizer marks a second text in a way of its own, which is not supported")
             marks |= any(kinds)
