@@ -19,7 +19,8 @@ def matches(row: dict[str, object], _name: str) -> bool:
     """Whether a row looks like RM-Bench's."""
     lists = [row.get("chosen"), row.get("rejected")]
     plain = not {"num_correct", "total_completions", "additional_metadata"} & row.keys()
-    return plain and all(isinstance(value, list) for value in lists)
+    # A file of columns has lists everywhere.
+    return plain and not isinstance(row.get("prompt"), list) and all(isinstance(value, list) for value in lists)
 
 
 def read(row: BenchRow) -> list[Item]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from goldsmith.benchdata import extras
 from goldsmith.benchdata.catalogue import BENCHMARKS, CORE, Benchmark, announced, benchmark_named, require_benchmark
@@ -19,6 +20,9 @@ from goldsmith.identity import file_digest
 from goldsmith.pool.sources.containers import documents
 from goldsmith.pool.sources.hub import HUB_PREFIX
 from goldsmith.pool.sources.lines import Problem
+
+_SHOWN = 8
+"""Columns of a row, and files, that a message names at most."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +102,7 @@ class Suite:
     Attributes:
         data: the benchmarks that are there, in the catalogue's order, then the user's own files.
         absent: those of the seven that are not.
-        passed_over: files of the folder that hold no benchmark.
+        passed_over: files of the folder that hold no benchmark, each with the columns of its first row.
     """
 
     data: list[BenchmarkData]
@@ -139,7 +143,7 @@ def find_suite(folder: str | Path | None, named: Sequence[str] = (), *, only: Se
     ]
     data += [BenchmarkData(id=name, title=name, sources=sources, benchmark=None) for name, sources in own.items()]
     if not data:
-        raise UserError(_nothing(folder, wanted))
+        raise UserError(_nothing(folder, wanted, passed_over))
     present = {item.id for item in data}
     return Suite(data=data, absent=[BENCHMARKS[name] for name in CORE if name not in present], passed_over=passed_over)
 
@@ -148,21 +152,26 @@ def _look_through(folder: Path, found: dict[str, list[Source]], passed_over: lis
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; --suite names the folder that holds the benchmarks' files")
     for document in documents(folder):
-        benchmark = _told(document, document.name)
+        row = _first_row(document, document.name)
+        benchmark = _told(row, document.name) if row else None
         if benchmark is None:
-            passed_over.append(document.name)
+            passed_over.append(f"{document.name} ({', '.join(map(str, list(row)[:_SHOWN])) if row else 'no row'})")
         else:
             found.setdefault(benchmark.id, []).append(document)
 
 
-def _told(source: Source, name: str) -> Benchmark | None:
-    """Return the benchmark whose rows a document holds, by its first one."""
+def _first_row(source: Source, name: str) -> dict[str, Any] | None:
     first = next(islice(raw_rows(source), 1), None)
     if first is None:
         return None
     line, row = first
     if isinstance(row, Problem):
         raise DataError(f"{name}:{line}: {row[0]}: {row[1]}; mend this file, or move it out of the suite's folder")
+    return row
+
+
+def _told(row: dict[str, Any], name: str) -> Benchmark | None:
+    """Return the benchmark whose rows a document holds, by its first one."""
     return next((item for item in BENCHMARKS.values() if item.matches(row, name)), None) or announced(name, row)
 
 
@@ -197,9 +206,11 @@ def _renamed(item: Item, number: int) -> Item:
     return replace(item, item_id=f"{item.item_id}#{number}")
 
 
-def _nothing(folder: str | Path | None, wanted: Sequence[str]) -> str:
+def _nothing(folder: str | Path | None, wanted: Sequence[str], passed_over: Sequence[str]) -> str:
     places = "\n".join(
         f"  {item.id}: {item.where}" for item in BENCHMARKS.values() if item.is_core and (not wanted or item.id in wanted)
     )
     start = "no benchmark was named" if folder is None else f"{folder}: holds none of the benchmarks"
+    if passed_over:
+        start += f" (looked at {'; '.join(passed_over[:_SHOWN])}{' and others' if len(passed_over) > _SHOWN else ''})"
     return f"{start}; give --suite FOLDER, or --benchmark NAME=PATH (or NAME alone, from the hub):\n{places}"

@@ -14,7 +14,8 @@ from goldsmith.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:
     from goldsmith.config.evaluate import EvalModelConfig
-    from goldsmith.evaluate.result import EvalResult, Metric
+    from goldsmith.evaluate.result import Metric
+    from goldsmith.evaluate.runner import Evaluation
 
 PARTIAL = 3
 COMPARE = "compare"
@@ -113,7 +114,7 @@ def command(
     results = [result.model_dump(mode="json") for result in found.results]
     emit(
         {"results": results, "folders": [str(folder) for folder in found.folders], "passed_over": found.passed_over},
-        _told(found.results, out),
+        _told(found, out),
         as_json,
     )
     return PARTIAL if any(benchmark.total.num_failed for result in found.results for benchmark in result.benchmarks) else 0
@@ -123,13 +124,19 @@ def command(
 command.params = [parameter for parameter in command.params if parameter.name != "only_estimate"]
 
 
+for parameter in command.params:
+    if isinstance(parameter, click.Option) and parameter.name == "cache":
+        parameter.help = "SQLite file of judges' answers, so that none is paid twice; default: llm.sqlite in the folder."
+
+
 def _with_options(spec: str, options: dict[str, Any]) -> EvalModelConfig:
     from goldsmith.evaluate.evaluate import labelled
 
     return labelled(spec).model_copy(update={name: value for name, value in options.items() if value is not None})
 
 
-def _told(results: list[EvalResult], out: Path) -> str:
+def _told(found: Evaluation, out: Path) -> str:
+    results = found.results
     rows: list[tuple[str, ...]] = []
     for result in results:
         for benchmark in result.benchmarks:
@@ -144,6 +151,7 @@ def _told(results: list[EvalResult], out: Path) -> str:
     if results:
         lines += [f"absent: {item.title} ({item.where})" for item in results[0].absent]
         lines += sorted({f"{item.title}: {note}" for result in results for item in result.benchmarks for note in item.notes})
+    lines += [f"passed over, as it holds no benchmark: {name}" for name in found.passed_over]
     return "\n".join([*lines, f"results are in {out}"])
 
 

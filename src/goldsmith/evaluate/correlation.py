@@ -19,6 +19,7 @@ FEWEST = 3
 """Models below which no correlation is given: through two points there is always a line."""
 FEWEST_INTERVAL = 4
 """Models below which there is no interval: its width rests on n - 3."""
+_ROUNDING = 1e-12
 MISLEADING = 0.3
 """Correlation with real use below which the article calls a benchmark misleading."""
 
@@ -45,7 +46,8 @@ def correlation(one: Sequence[float], other: Sequence[float], kind: Literal["pea
 
     Returns:
         The interval is Fisher's: tanh(atanh(r) +- 1.96 s) with s = 1 / sqrt(n - 3) for r and sqrt((1 + rho^2 / 2) / (n - 3)) for rho
-        (Bonett and Wright, 2000). It takes the models for independent draws, which relatives are not.
+        (Bonett and Wright, 2000). It takes the models for independent draws, which relatives are not. At 1 and -1 it has no width, which
+        few models reach by chance, so there is none then.
 
     Raises:
         ValueError: the columns differ in length.
@@ -63,6 +65,8 @@ def correlation(one: Sequence[float], other: Sequence[float], kind: Literal["pea
     value = min(1.0, max(-1.0, float(np.corrcoef(columns[0], columns[1])[0, 1])))
     if count < FEWEST_INTERVAL:
         return Correlation(kind=kind, value=value, num_models=count, reason=f"too few models for an interval: {count}")
+    if abs(value) > 1.0 - _ROUNDING:
+        return Correlation(kind=kind, value=value, num_models=count, reason="no interval: all models in one line")
     low, high = _fisher(value, count, kind)
     return Correlation(kind=kind, value=value, low=low, high=high, num_models=count)
 
@@ -133,8 +137,6 @@ def _number(text: str) -> float | None:
 
 
 def _fisher(value: float, count: int, kind: str) -> tuple[float, float]:
-    if abs(value) >= 1.0:
-        return value, value
     spread = sqrt((1.0 + value * value / 2.0 if kind == "spearman" else 1.0) / (count - 3))
     centre = atanh(value)
     return tanh(centre - Z_95 * spread), tanh(centre + Z_95 * spread)

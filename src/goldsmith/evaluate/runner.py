@@ -35,7 +35,7 @@ from goldsmith.evaluate.scoring.decide import by_games, by_scores, outcome_of
 from goldsmith.evaluate.scoring.rule import Settings
 from goldsmith.evaluate.scoring.summary import rule_of, summarise
 from goldsmith.evaluate.texts import FailureKeeper, FailureTexts, write_texts
-from goldsmith.pool.bias import MARKERS
+from goldsmith.pool.bias import marks
 from goldsmith.store import atomic
 from goldsmith.store.lock import exclusive
 from goldsmith.version import code_version
@@ -121,17 +121,12 @@ def item_record(item: Item, answer: Answer, text_ids: Sequence[str], prompt_id: 
         decisions=decisions,
         games=answer.games,
         chars=[len(reply) for reply in item.replies],
-        marks=[num_marks(reply) for reply in item.replies],
+        marks=[sum(marks(reply).values()) for reply in item.replies],
         is_ordered=item.is_ordered,
         tokens=answer.tokens,
         cut=answer.cut,
         meta=item.meta,
     )
-
-
-def num_marks(text: str) -> int:
-    """Return the number of Markdown marks in a reply."""
-    return sum(len(marker.findall(text)) for marker in MARKERS.values())
 
 
 def paper_average(benchmarks: Sequence[BenchmarkResult]) -> Metric:
@@ -160,6 +155,7 @@ def _evaluate(
             records = list(_records(data, answerer, writer, keeper, progress))
             benchmarks.append(summarise(data, records, settings))
             failures += keeper.kept()
+        engine.finish()
     result = EvalResult(
         goldsmith_version=code_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

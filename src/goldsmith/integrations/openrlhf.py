@@ -16,7 +16,7 @@ from typing import Any
 from goldsmith.client import Client
 from goldsmith.client.answers import AT_ONCE
 from goldsmith.errors import ParseError
-from goldsmith.wire.openrlhf import RewardReply
+from goldsmith.wire.openrlhf import REWARD, RewardReply, RewardRequest
 
 DEFAULT_URL = "http://127.0.0.1:8600"
 
@@ -50,7 +50,7 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
 
 
 def _ask(queries: list[str], ends: float) -> RewardReply:
-    found = _client().post("/openrlhf/get_reward", {"query": queries}, RewardReply, left_s=ends - time.monotonic())
+    found = _client().post(f"/openrlhf{REWARD}", RewardRequest(query=queries).body, RewardReply, left_s=ends - time.monotonic())
     if not len(found.rewards) == len(found.scores) == len(queries):
         raise ParseError(f"{len(queries)} queries were sent, and {len(found.rewards)} rewards came back; none is used")
     return found

@@ -17,6 +17,17 @@ MARKERS = {
     "link": re.compile(r"\[[^\]\n]+\]\([^)\n]+\)"),
 }
 """Signs of formatting in a reply; `any` is the sum over all of them."""
+_NEEDS = {"heading": ("#",), "bold": ("**", "__"), "code": ("```", "~~~"), "table": ("|",), "link": ("](",)}
+"""What a text must hold for a sign to be found in it: looking for that costs a fraction of the pattern."""
+
+
+def marks(text: str) -> dict[str, int]:
+    """Return how often each sign of formatting stands in a text."""
+    return {name: len(pattern.findall(text)) if _may_hold(name, text) else 0 for name, pattern in MARKERS.items()}
+
+
+def _may_hold(name: str, text: str) -> bool:
+    return name not in _NEEDS or any(sign in text for sign in _NEEDS[name])
 
 
 class Share(BaseModel):
@@ -84,7 +95,7 @@ class Bias:
     def add(self, preferred: str, other: str) -> None:
         """Count one pair with a preference."""
         self.length.add(len(preferred), len(other))
-        counts = [{name: len(pattern.findall(text)) for name, pattern in MARKERS.items()} for text in (preferred, other)]
+        counts = [marks(text) for text in (preferred, other)]
         for name in MARKERS:
             self.markers[name].add(counts[0][name], counts[1][name])
         self.markers["any"].add(sum(counts[0].values()), sum(counts[1].values()))

@@ -29,6 +29,11 @@ class Refusal(GoldsmithError):
         self.retry_after_s, self.details = retry_after_s, list(details)
 
     @property
+    def told(self) -> str:
+        """The message and every detail on one line, for dialects whose errors have no room for a list."""
+        return "; ".join([self.message, *self.details])
+
+    @property
     def is_retryable(self) -> bool:
         """The same request may be answered later."""
         return self.status in RETRYABLE

@@ -38,8 +38,10 @@ class _Way:
     scores: Callable[[Any], list[float]]
 
 
-def _named(model: str | None, **body: Any) -> dict[str, Any]:
-    return body if model is None else {"model": model, **body}
+def _sent(kind: type[BaseModel], model: str | None, **fields: Any) -> dict[str, Any]:
+    """Return the body of a request with these fields and, where the dialect names one, the model."""
+    named = {"model": model} if model is not None and "model" in kind.model_fields else {}
+    return kind.model_validate({**fields, **named}).model_dump(exclude_unset=True)
 
 
 def _ids(rows: Sequence[GoldenScore]) -> list[list[int]]:
@@ -53,37 +55,41 @@ def _texts(rows: Sequence[GoldenScore]) -> list[str]:
 WAYS: dict[str, _Way] = {
     "goldsmith": _Way(
         "/goldsmith/v1/score",
-        lambda rows, model: _named(model, conversations=[row.messages for row in rows]),
+        lambda rows, model: _sent(goldsmith.ScoreRequest, model, conversations=[row.messages for row in rows]),
         goldsmith.ScoreReply,
         lambda reply: [found.score for found in reply.results],
     ),
     "vllm": _Way(
-        "/classify",
-        lambda rows, model: _named(model, input=_ids(rows), use_activation=False),
+        vllm.CLASSIFY,
+        lambda rows, model: _sent(vllm.ClassifyRequest, model, input=_ids(rows), use_activation=False),
         vllm.ClassifyReply,
         lambda reply: [found.probs[0] for found in sorted(reply.data, key=lambda found: found.index)],
     ),
     "sglang": _Way(
-        "/classify",
-        lambda rows, model: _named(model, input_ids=_ids(rows)),
+        sglang.CLASSIFY,
+        lambda rows, model: _sent(sglang.ClassifyRequest, model, input_ids=_ids(rows)),
         list[sglang.Classified],
         lambda reply: [found.embedding[0] for found in reply],
     ),
     "tei": _Way(
-        "/predict",
-        lambda rows, model: {"inputs": [[text] for text in _texts(rows)], "raw_scores": True, "truncate": False},
+        tei.PREDICT,
+        lambda rows, model: _sent(
+            tei.PredictRequest, model, inputs=[[text] for text in _texts(rows)], raw_scores=True, truncate=False
+        ),
         list[list[tei.Prediction]],
         lambda reply: [found[0].score for found in reply],
     ),
     "openrlhf": _Way(
-        "/get_reward",
-        lambda rows, model: {"query": _texts(rows), "prompts": [""] * len(rows), "labels": [""] * len(rows)},
+        openrlhf.REWARD,
+        lambda rows, model: _sent(
+            openrlhf.RewardRequest, model, query=_texts(rows), prompts=[""] * len(rows), labels=[""] * len(rows)
+        ),
         openrlhf.RewardReply,
         lambda reply: list(reply.rewards),
     ),
     "llamafactory": _Way(
-        "/v1/score/evaluation",
-        lambda rows, model: {"model": model or "", "messages": _texts(rows)},
+        llamafactory.EVALUATION,
+        lambda rows, model: _sent(llamafactory.EvaluationRequest, model or "", messages=_texts(rows)),
         llamafactory.EvaluationReply,
         lambda reply: list(reply.scores),
     ),

@@ -31,6 +31,11 @@ class ForeignBody(BaseModel):
         """Names of the fields that have no effect here."""
         return sorted({*(self.model_extra or {}), *(self.without_effect & self.model_fields_set)})
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """What a client sends: the fields that were set, and no other."""
+        return self.model_dump(exclude_unset=True)
+
 
 class Reply(BaseModel):
     """A reply. Readers accept fields they do not know, as other servers add some."""

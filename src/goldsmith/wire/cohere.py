@@ -8,6 +8,9 @@ from pydantic import Field
 
 from goldsmith.wire.base import ForeignBody, Reply, Score
 
+RERANK = "/v2/rerank"
+"""Its path."""
+
 
 class RerankRequest(ForeignBody):
     """A prompt and its replies."""

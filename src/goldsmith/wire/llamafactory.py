@@ -8,6 +8,9 @@ from pydantic import Field
 
 from goldsmith.wire.base import ForeignBody, Reply, Score
 
+EVALUATION = "/v1/score/evaluation"
+"""Its path."""
+
 
 class EvaluationRequest(ForeignBody):
     """Texts rendered by the chat template."""

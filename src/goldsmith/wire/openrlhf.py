@@ -8,6 +8,9 @@ from pydantic import Field
 
 from goldsmith.wire.base import ForeignBody, Reply, Score
 
+REWARD = "/get_reward"
+"""Its path."""
+
 
 class RewardRequest(ForeignBody):
     """Prompts with their replies, decoded with special tokens kept; `prompts` and `labels` decide nothing here."""
@@ -21,7 +24,7 @@ class RewardReply(Reply):
     """Raw rewards; `scores`, which dynamic filtering reads as numbers from 0 to 1, are their sigmoid."""
 
     rewards: list[Score]
-    scores: list[Score]
+    scores: list[Score] = Field(default_factory=list)
     extra_logs: dict[str, list[Score]] = Field(default_factory=dict)
 
 

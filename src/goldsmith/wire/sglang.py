@@ -6,6 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from goldsmith.wire.base import ForeignBody, Reply, Score, Usage
 
+CLASSIFY, EMBEDDINGS, RERANK = "/classify", "/v1/embeddings", "/v1/rerank"
+"""Paths."""
+
 
 class ClassifyRequest(ForeignBody):
     """Text rendered by the chat template, or token ids; one or a list."""
@@ -23,6 +26,10 @@ class Classified(Reply):
 
     embedding: list[Score]
     meta_info: dict[str, Any]
+
+
+Classification = Classified | list[Classified]
+"""Of one text, or of a list of texts."""
 
 
 class EmbeddingsRequest(ForeignBody):

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from goldsmith.wire.base import ForeignBody, Reply, Score
 
+PREDICT, RERANK = "/predict", "/rerank"
+"""Paths."""
 Side = Literal["left", "right", "Left", "Right"]
 
 
@@ -25,6 +27,10 @@ class Prediction(Reply):
 
     score: Score
     label: str
+
+
+Predictions = list[Prediction] | list[list[Prediction]]
+"""Of one text, or of a list of texts."""
 
 
 class RerankRequest(ForeignBody):

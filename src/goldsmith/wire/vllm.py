@@ -8,6 +8,8 @@ from pydantic import AliasChoices, Field
 
 from goldsmith.wire.base import ForeignBody, Reply, Score, Turn, Usage
 
+CLASSIFY, POOLING, SCORE, RERANK = "/classify", "/pooling", "/score", "/rerank"
+"""Paths."""
 Input = str | list[int] | list[str] | list[list[int]]
 Side = str | dict[str, Any]
 """A text, or an object with `content` parts."""
@@ -146,7 +148,7 @@ class Relevance(Reply):
 class RerankUsage(Reply):
     """Tokens of a request."""
 
-    prompt_tokens: int
+    prompt_tokens: int = 0
     total_tokens: int
 
 

@@ -23,8 +23,20 @@ def test_a_folder_s_benchmarks_are_found_and_the_rest_is_passed_over(tmp_path: P
     found = find_suite(tmp_path)
     assert [data.id for data in found.data] == list(CORE)
     assert found.absent == []
-    assert [Path(name).name for name in found.passed_over] == ["results.jsonl"]
+    assert [Path(name).name for name in found.passed_over] == ["results.jsonl (model, accuracy)"]
     assert [len(list(data.items())) for data in found.data] == [2, 3, 3, 2, 4, 2, 2]
+
+
+def test_a_layout_that_nobody_knows_is_named_with_its_columns(tmp_path: Path) -> None:
+    renamed = {("answer_1" if name == "chosen" else name): value for name, value in bench_files.rewardbench().items()}
+    bench_files.write_lines(tmp_path / "rows.jsonl", [renamed])
+    with pytest.raises(UserError, match=r"none of the benchmarks \(looked at .*rows.jsonl \(prompt, answer_1, chosen_model"):
+        find_suite(tmp_path)
+    # A table as one object of columns is not taken for RM-Bench, whose rows hold lists of replies.
+    columns = {name: [value] for name, value in bench_files.rewardbench().items()}
+    bench_files.write_lines(tmp_path / "rows.jsonl", [columns])
+    with pytest.raises(UserError, match="none of the benchmarks"):
+        find_suite(tmp_path)
 
 
 def test_absent_benchmarks_say_where_they_are_to_be_had(tmp_path: Path) -> None:

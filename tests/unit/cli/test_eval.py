@@ -29,6 +29,27 @@ def test_missing_scores_give_a_partial_result(tmp_path: Path, capsys: pytest.Cap
     assert "50.00" in capsys.readouterr().out
 
 
+def test_a_model_without_an_answer_has_no_number_in_any_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench_files.write_lines(tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench(place) for place in range(24)])
+    bench_files.write_lines(tmp_path / "suite" / "rb.jsonl", [bench_files.rewardbench(place) for place in range(4)])
+    scores = bench_files.write_lines(
+        tmp_path / "scores.jsonl", [{"pair_id": f"p{place}", "scores": [1, 0]} for place in range(24)]
+    )
+    out = tmp_path / "out"
+    assert run(["eval", f"half=scores:{scores}", "random", "--suite", str(tmp_path / "suite"), "--out", str(out)]) == 3
+    assert "RewardBench: none of 4 items was answered" in capsys.readouterr().out
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert any("half answered no item of RewardBench: no score there" in paragraph["text"] for paragraph in report["words"])
+    half = next(model for model in report["models"] if model["name"] == "half")
+    assert half["scores"]["rewardbench"]["official"]["value"] is None
+    assert {row["benchmark"] for row in report["differences"]} == {"judgebench"}
+    assert "half" in {row["model"] for row in report["panels"] if row["benchmark"] == "all"}
+    front = (out / "report-files" / "model-index" / "goldsmith--half.md").read_text(encoding="utf-8")
+    assert "JudgeBench" in front
+    assert "reward-bench" not in front
+    assert not (out / "report-files" / "rewardbench").exists()
+
+
 def test_errors_name_the_place_and_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["eval", "random", "--out", str(tmp_path / "out")]) == 1
     assert "--suite FOLDER" in capsys.readouterr().err

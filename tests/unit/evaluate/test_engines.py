@@ -14,7 +14,7 @@ from goldsmith.config import GoldsmithConfig
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.config.llm import EndpointConfig, LlmConfig
 from goldsmith.errors import DataError, ProviderError, UserError
-from goldsmith.evaluate.engines.dialects import DIALECTS, Query, parsed
+from goldsmith.evaluate.engines.dialects import DIALECTS, NotFinite, Query, parsed
 from goldsmith.evaluate.engines.engine import Rated, Text
 from goldsmith.evaluate.engines.http import HttpEngine
 from goldsmith.evaluate.engines.judge import JudgeEngine
@@ -25,15 +25,21 @@ from goldsmith.llm.mock import Reply, ScriptedServer
 from goldsmith.reward.tiny import write_tiny_model
 from scripted_judge import choose, right
 
+
+def vllm(data: list[dict[str, Any]]) -> dict[str, Any]:
+    usage = {"prompt_tokens": 3, "total_tokens": 3, "completion_tokens": 0, "prompt_tokens_details": None}
+    return {"id": "x", "object": "list", "created": 1, "model": "m", "data": data, "usage": usage}
+
+
 REPLIES: dict[str, Callable[[list[float]], Any]] = {
-    "vllm-classify": lambda scores: {"data": [{"index": place, "label": "x", "probs": [score], "num_classes": 1} for place, score in reversed(list(enumerate(scores)))]},
-    "vllm-chat": lambda scores: {"data": [{"index": 0, "probs": scores}]},
-    "vllm-pooling": lambda scores: {"data": [{"index": place, "data": [[score]]} for place, score in enumerate(scores)]},
-    "vllm-score": lambda scores: {"data": [{"index": place, "object": "score", "score": score} for place, score in enumerate(scores)]},
-    "vllm-rerank": lambda scores: {"results": [{"index": place, "document": {"text": ""}, "relevance_score": score} for place, score in reversed(list(enumerate(scores)))]},
+    "vllm-classify": lambda scores: vllm([{"index": place, "label": "x", "probs": [score], "num_classes": 1} for place, score in reversed(list(enumerate(scores)))]),
+    "vllm-chat": lambda scores: vllm([{"index": 0, "label": None, "probs": scores, "num_classes": 1}]),
+    "vllm-pooling": lambda scores: vllm([{"index": place, "object": "pooling", "data": [score]} for place, score in enumerate(scores)]),
+    "vllm-score": lambda scores: vllm([{"index": place, "object": "score", "score": score} for place, score in enumerate(scores)]),
+    "vllm-rerank": lambda scores: {"id": "x", "model": "m", "usage": {"total_tokens": 3}, "results": [{"index": place, "document": {"text": ""}, "relevance_score": score} for place, score in reversed(list(enumerate(scores)))]},
     "cohere-rerank": lambda scores: {"id": "x", "results": [{"index": place, "relevance_score": score} for place, score in enumerate(scores)]},
     "sglang-classify": lambda scores: [{"embedding": [score], "meta_info": {}} for score in scores],
-    "sglang-embeddings": lambda scores: {"data": [{"index": place, "embedding": [0.0, score]} for place, score in enumerate(scores)]},
+    "sglang-embeddings": lambda scores: {"object": "list", "model": "m", "usage": {"prompt_tokens": 3, "total_tokens": 3}, "data": [{"index": place, "embedding": [0.0, score]} for place, score in enumerate(scores)]},
     "sglang-rerank": lambda scores: [{"score": score, "document": "", "index": place} for place, score in reversed(list(enumerate(scores)))],
     "tei-predict": lambda scores: [[{"score": score, "label": "x"}] for score in scores],
     "tei-rerank": lambda scores: [{"index": place, "score": score} for place, score in enumerate(scores)],
@@ -100,26 +106,62 @@ def test_scores_come_back_in_the_order_of_the_texts(tiny: Path, dialect: str) ->
 
 def test_raw_logits_are_asked_for() -> None:
     query = [Query(messages=[*one_turn("question"), {"role": "assistant", "content": "reply"}], rendered="text")]
-    assert DIALECTS["vllm-chat"].request("m", query)["use_activation"] is False
-    assert DIALECTS["tei-predict"].request(None, query)["raw_scores"] is True
-    assert DIALECTS["vllm-classify"].request("m", query)["add_special_tokens"] is False
+    messages = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "reply"}]
+    raw = {"use_activation": False}
+    # Whole bodies, by each server's documentation: a field too many is refused by some servers.
+    assert {name: dialect.body("m", query) for name, dialect in DIALECTS.items()} == {
+        "vllm-classify": {"model": "m", "input": ["text"], "add_special_tokens": False, "activation": False, **raw},
+        "vllm-chat": {"model": "m", "messages": messages, "add_generation_prompt": False, **raw},
+        "vllm-pooling": {"model": "m", "input": ["text"], "task": "classify", "add_special_tokens": False, **raw},
+        "vllm-score": {"model": "m", "text_1": ["question"], "text_2": ["reply"], **raw},
+        "vllm-rerank": {"model": "m", "query": "question", "documents": ["reply"], "top_n": 0, **raw},
+        "cohere-rerank": {"model": "m", "query": "question", "documents": ["reply"], "top_n": 1},
+        "sglang-classify": {"model": "m", "text": ["text"]},
+        "sglang-embeddings": {"model": "m", "input": ["text"]},
+        "sglang-rerank": {"model": "m", "query": "question", "documents": ["reply"]},
+        "tei-predict": {"inputs": [["text"]], "raw_scores": True, "truncate": False},
+        "tei-rerank": {"query": "question", "texts": ["reply"], "raw_scores": True, "truncate": False},
+        "infinity-classify": {"model": "m", "input": ["text"], "raw_scores": True},
+        "infinity-rerank": {"model": "m", "query": "question", "documents": ["reply"], "raw_scores": True},
+        "llamafactory": {"model": "m", "messages": ["text"]},
+        "openrlhf": {"query": ["text"], "prompts": ["question"], "labels": [None]},
+    }
+    assert "model" not in DIALECTS["vllm-chat"].body(None, query)
+    # LLaMA-Factory refuses a request without a model's name, and reads none.
+    assert DIALECTS["llamafactory"].body(None, query) == {"model": "", "messages": ["text"]}
 
 
 def test_a_reply_of_another_length_or_form_is_refused_and_nothing_is_guessed() -> None:
     with pytest.raises(ProviderError, match="1 scores came for 2 texts"):
-        parsed(DIALECTS["llamafactory"], {"scores": [0.5]}, 2)
-    with pytest.raises(ProviderError, match="none of vllm-classify"):
-        parsed(DIALECTS["vllm-classify"], {"data": [{"index": 0, "probs": [0.1, 0.9]}]}, 1)
+        parsed(DIALECTS["llamafactory"], REPLIES["llamafactory"]([0.5]), 2)
+    with pytest.raises(ProviderError, match=r"none of vllm-classify \(2 labels"):
+        parsed(DIALECTS["vllm-classify"], vllm([{"index": 0, "label": None, "probs": [0.1, 0.9], "num_classes": 2}]), 1)
+    with pytest.raises(ProviderError, match=r"none of vllm-classify \(data: Field required"):
+        parsed(DIALECTS["vllm-classify"], {"object": "list", "id": "x", "created": 1, "model": "m", "usage": {}}, 1)
     with pytest.raises(ProviderError, match="places"):
         parsed(DIALECTS["tei-rerank"], [{"index": 1, "score": 0.1}, {"index": 1, "score": 0.2}], 2)
-    assert parsed(DIALECTS["openrlhf"], {"rewards": [float("nan"), 1.0]}, 2) == [None, 1.0]
+    for nothing in (float("nan"), float("inf"), None):
+        with pytest.raises(NotFinite, match="not finite"):
+            parsed(DIALECTS["openrlhf"], {"rewards": [nothing, 1.0]}, 2)
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_a_score_that_is_no_number_is_that_text_s_failure_and_no_other_s(tiny: Path, dialect: str) -> None:
+    def script(body: dict[str, Any], _number: int) -> Reply:
+        scores = [float("nan") if len(text) == 3 else float(len(text)) for text in told(body)]
+        return Reply(raw=json.dumps(REPLIES[dialect](scores)).encode())
+
+    with ScriptedServer(script) as server:
+        found = rate(engine_of(server, dialect, tiny, batch=5), texts(5))
+    assert [found[f"{place:032x}"].value for place in range(5)] == [1.0, 2.0, None, 4.0, 5.0]
+    assert "not finite" in found[f"{2:032x}"].failure
 
 
 def test_a_server_that_fails_for_good_says_so_and_what_came_before_is_kept() -> None:
     def script(body: dict[str, Any], number: int) -> Reply:
         if number >= 2:
             return Reply(status=503, raw=b"overloaded")
-        return Reply(raw=json.dumps({"data": [{"index": 0, "probs": [1.0]}]}).encode())
+        return Reply(raw=json.dumps(REPLIES["vllm-chat"]([1.0])).encode())
 
     came: list[tuple[Text, Rated]] = []
 
@@ -136,11 +178,7 @@ def test_a_server_that_fails_for_good_says_so_and_what_came_before_is_kept() -> 
 
 def test_a_busy_server_is_asked_again() -> None:
     def script(body: dict[str, Any], number: int) -> Reply:
-        return (
-            Reply(status=429, raw=b"")
-            if number == 0
-            else Reply(raw=json.dumps({"data": [{"index": 0, "probs": [2.0]}]}).encode())
-        )
+        return Reply(status=429, raw=b"") if number == 0 else Reply(raw=json.dumps(REPLIES["vllm-chat"]([2.0])).encode())
 
     with ScriptedServer(script) as server:
         assert rate(engine_of(server, "vllm-chat"), texts(1))[f"{0:032x}"].value == 2.0
@@ -211,6 +249,13 @@ def test_stored_scores_that_are_nan_are_missing_and_those_of_another_length_are_
         stored(tmp_path, [{"pair_id": "p0", "scores": [1, 2]}] * 2)
     with pytest.raises(DataError, match="no known layout"):
         stored(tmp_path, [{"name": "p0", "value": 1}])
+
+
+def test_stored_scores_of_other_items_altogether_are_refused(tmp_path: Path) -> None:
+    engine = stored(tmp_path, [{"pair_id": "elsewhere", "scores": [1, 2]}])
+    engine.answer([item("p0")])
+    with pytest.raises(DataError, match=r"none of its 1 items, 'elsewhere' for one, is an item of the benchmarks"):
+        engine.finish()
 
 
 def test_stored_decisions_of_two_games_turn_the_second_round(tmp_path: Path) -> None:

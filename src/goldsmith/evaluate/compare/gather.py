@@ -122,7 +122,7 @@ def _published() -> list[PublishedRow]:
 
 def _one_benchmark(name: str, models: Sequence[Evaluated], found: _Found, settings: Settings) -> None:
     """Everything that needs the items of one benchmark."""
-    having = [model for model in models if model.result.benchmark(name) is not None]
+    having = [model for model in models if _has_answers(model, name)]
     items = {model.name: list(model.items(name)) for model in having}
     real = [model.name for model in having if not model.is_baseline]
     for pair, (estimate, alone) in differences(name, items, _pairs(having), settings).items():
@@ -136,6 +136,12 @@ def _one_benchmark(name: str, models: Sequence[Evaluated], found: _Found, settin
         others = {other: signs[other] for other in real if other != model_name}
         for candidate, reasons in worth_a_look(candidates(items[model_name]), others, texts, most=min(MOST_OF_A_KIND, num)):
             found.failures.append(failure(model_name, candidate, reasons, others, texts.get(candidate.key)))
+
+
+def _has_answers(model: Evaluated, name: str) -> bool:
+    """Whether a model answered any item of a benchmark: one that answered none is a row without a number, and in no figure."""
+    result = model.result.benchmark(name)
+    return result is not None and result.total.accuracy is not None
 
 
 def _one_model(name: str, model: Evaluated, items: Sequence[ItemRecord], found: _Found, settings: Settings) -> None:
@@ -152,12 +158,14 @@ def _one_model(name: str, model: Evaluated, items: Sequence[ItemRecord], found: 
 def _pooled(models: Sequence[Evaluated], found: _Found, settings: Settings) -> list[ReliabilityRow]:
     """Panels and calibration over the comparisons of all benchmarks."""
     rows = []
+    # A model with one benchmark beside models with several has its line in their pictures too.
+    has_several = len({name for own in found.decisions.values() for name in own}) > 1
     for model in models:
         parts = list(found.decisions[model.name].values())
         if not parts:
             continue
         whole = joined(parts)
-        if len(parts) > 1:
+        if has_several:
             found.panels += panels_of(model.name, "all", whole, seed=settings.seed)
         if not model.is_baseline:
             rows += reliability_of(model.name, whole, seed=settings.seed)

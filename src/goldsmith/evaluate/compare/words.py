@@ -156,8 +156,15 @@ def _limits(data: ComparisonData) -> Iterator[str]:
     counts = {"failed": "that failed", "truncated": "that were cut", "ties": "with equal scores"}
     for model in data.models:
         told = []
+        silent = [
+            data.title_of(name) for name, score in model.scores.items() if score.total.accuracy is None and score.total.num_items
+        ]
+        if silent:
+            yield f"{model.name} answered no item of {say.enumerate_words(silent)}: no score there, and in no figure."
         for kind, what in counts.items():
-            number = sum(getattr(score.total, f"num_{kind}") for score in model.scores.values())
+            number = sum(
+                getattr(score.total, f"num_{kind}") for score in model.scores.values() if score.total.accuracy is not None
+            )
             if number and (kind != "ties" or not model.is_baseline):
                 told.append(f"{say.plural(number, 'item')} {what}")
         if told:

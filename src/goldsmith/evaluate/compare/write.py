@@ -107,7 +107,7 @@ def _for_others(data: ComparisonData, models: Sequence[Evaluated]) -> Iterator[t
         name = file_name(model.name)
         yield f"{MODEL_INDEX}/{name.replace('/', '--').removesuffix('.json')}.md", model_index(model, titles)
         for benchmark, target in REWARDBENCH.items():
-            if benchmark in model.scores:
+            if benchmark in model.scores and model.scores[benchmark].total.accuracy is not None:
                 place, rows = f"{REWARDBENCH_FILES}/{target}", row_results(model, benchmark, given[model.name].items(benchmark))
                 yield (
                     f"{place}/eval-set/{name}",

@@ -57,6 +57,13 @@ class EngineBase:
     is_cached = False
     """Scores are worth keeping on disk: they took a model to make."""
 
+    def finish(self) -> None:
+        """Look back after the last item.
+
+        Raises:
+            DataError: nothing that was asked concerned this engine.
+        """
+
     def close(self) -> None:
         """Release what it holds."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.errors import ProviderError, UserError
-from goldsmith.evaluate.engines.dialects import Dialect, Query, parsed
+from goldsmith.evaluate.engines.dialects import Dialect, NotFinite, Query, parsed
 from goldsmith.evaluate.engines.engine import Progress, Rated, Text, TextEngine
 from goldsmith.evaluate.result import ModelInfo
 from goldsmith.identity import digest
@@ -129,15 +129,22 @@ class HttpEngine(TextEngine):
         if not fit:
             return refused
         queries = [self._query(text) for text in fit]
-        content = json.dumps(self.dialect.request(self.config.served_model, queries)).encode()
+        content = json.dumps(self.dialect.body(self.config.served_model, queries)).encode()
         attempt = await self._attempts(session, content, fit[0].text_id)
         if attempt.cause == "status" and attempt.status in _ABOUT_THE_TEXT:
-            if len(fit) > 1:
-                parts = [await self._ask(session, [text]) for text in fit]
-                return refused + [pair for part in parts for pair in part]
-            return [*refused, (fit[0], Rated(value=None, failure=f"the server refuses this text: {attempt.detail[:200]}"))]
-        scores = parsed(self.dialect, _json(attempt, self.url), len(fit))
-        return refused + [(text, _rated(score)) for text, score in zip(fit, scores, strict=True)]
+            return refused + await self._one_by_one(session, fit, f"the server refuses this text: {attempt.detail[:200]}")
+        try:
+            scores = parsed(self.dialect, _json(attempt, self.url), len(fit))
+        except NotFinite as error:
+            return refused + await self._one_by_one(session, fit, str(error))
+        return refused + [(text, Rated(value=score)) for text, score in zip(fit, scores, strict=True)]
+
+    async def _one_by_one(self, session: Any, batch: list[Text], failure: str) -> list[tuple[Text, Rated]]:
+        """Ask for each text of a batch by itself, so that only those that cannot be scored fail; a batch of one has failed."""
+        if len(batch) == 1:
+            return [(batch[0], Rated(value=None, failure=failure))]
+        parts = [await self._ask(session, [text]) for text in batch]
+        return [pair for part in parts for pair in part]
 
     async def _attempts(self, session: Any, content: bytes, key: str) -> Attempt:
         """Return an answer, or a refusal that is about the texts.
@@ -168,10 +175,6 @@ class HttpEngine(TextEngine):
     def _query(self, text: Text) -> Query:
         messages = [*text.context, {"role": "assistant", "content": text.reply}]
         return Query(messages=messages, rendered=self._render(messages) if self._render else "")
-
-
-def _rated(score: float | None) -> Rated:
-    return Rated(value=score) if score is not None else Rated(value=None, failure="the server's score is not finite")
 
 
 def _json(attempt: Attempt, url: str) -> Any:

@@ -69,6 +69,15 @@ class ScoreFileEngine(ItemEngine):
         """
         return [self._answer(item) for item in items]
 
+    def finish(self) -> None:
+        """See `EngineBase.finish`: a file of which no line was used is that of other items."""
+        if not self.used:
+            name = next(iter(self._stored))[1]
+            raise DataError(
+                f"{self.path}: none of its {len(self._stored):,} items, '{name}' for one, is an item of the benchmarks that were evaluated; "
+                "ids are the benchmarks' own (docs/evaluation.md lists them)"
+            )
+
     def _answer(self, item: Item) -> Answer:
         key = next((key for key in ((item.benchmark, item.item_id), ("", item.item_id)) if key in self._stored), None)
         if key is None:

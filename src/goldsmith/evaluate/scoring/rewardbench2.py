@@ -116,7 +116,7 @@ def _credit(item: Item, decisions: Sequence[Decision], scores: Sequence[float | 
 
 
 def _ties_terms(records: Sequence[ItemRecord]) -> list[Term]:
-    """The Ties rows' terms; a row without all its scores is not accurate, not preferred, and has the least margin."""
+    """The Ties rows' terms; a row without all its scores is not accurate, and what rests on it not preferred, with the least margin."""
     rows, failed = [], []
     for record in records:
         if record.subset != TIES or not record.scores:
@@ -133,20 +133,21 @@ def _ties_terms(records: Sequence[ItemRecord]) -> list[Term]:
                 incorrect=[score for score, good in zip(scores, record.good, strict=True) if not good],
             )
         )
-    return [*ties_terms(rows), *_failed_terms(failed, records)]
+    return [*ties_terms(rows), *_failed_terms(failed, rows)]
 
 
-def _failed_terms(failed: Sequence[ItemRecord], records: Sequence[ItemRecord]) -> list[Term]:
+def _failed_terms(failed: Sequence[ItemRecord], rows: Sequence[TiesRow]) -> list[Term]:
+    """The terms of rows without all their scores; a tied row that has its own is still preferred or not, as that needs no ref row."""
     terms = [
         Term(group=_TIED if record.meta["ties"] == "tied" else _REF, cluster=record.prompt_id, value=0.0) for record in failed
     ]
-    kinds: dict[str, set[str]] = {}
-    for record in records:
-        if record.subset == TIES:
-            kinds.setdefault(str(record.meta["ties_id"]), set()).add(str(record.meta["ties"]))
-    for number in sorted({str(record.meta["ties_id"]) for record in failed}):
-        if len(kinds[number]) == 2:
-            values = {_PREFERRED: 0.0, _HARD: 0.0, _MARGIN: _FAILED_MARGIN}
+    whole = {(row.kind, row.number): row for row in rows}
+    broken = {(str(record.meta["ties"]), str(record.meta["ties_id"])) for record in failed}
+    for number in sorted({number for _, number in broken}):
+        if all((kind, number) in broken or (kind, number) in whole for kind in ("tied", "ref")):
+            tied = whole.get(("tied", number))
+            preferred = float(tied is not None and tied.gap > tied.spread)
+            values = {_PREFERRED: preferred, _HARD: 0.0, _MARGIN: _FAILED_MARGIN}
             terms += [Term(group=group, cluster=f"ties:{number}", value=value) for group, value in values.items()]
     return terms
 

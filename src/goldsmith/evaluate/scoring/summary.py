@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from goldsmith.benchdata.suite import BenchmarkData
 from goldsmith.evaluate.result import BenchmarkResult, ItemRecord, SourceFile, SubsetResult
 from goldsmith.evaluate.scoring import judgebench, pairs, ppe_correctness, ppe_preference, rewardbench, rewardbench2, rmb, rmbench
-from goldsmith.evaluate.scoring.groups import ALL, GroupMeans, group_means, subset_result, terms_of
+from goldsmith.evaluate.scoring.groups import ALL, GroupMeans, group_means, subset_result, terms_of, undefined
 from goldsmith.evaluate.scoring.rule import Figures, Rule, Settings
 
 RULES: Mapping[str, Rule] = {
@@ -43,7 +43,10 @@ def summarise(data: BenchmarkData, records: Sequence[ItemRecord], settings: Sett
             groups.setdefault(group, []).append(record)
         terms += terms_of(record, [ALL, *dict.fromkeys(name for _, name in own)])
     means = group_means([*terms, *rule.more_terms(records)], seed=settings.seed, resamples=settings.resamples)
+    unanswered = _unanswered(records)
     figures = rule.figures(records, means, settings)
+    if unanswered:
+        means, figures = GroupMeans(draws={}, num_prompts={}), _without_numbers(figures, unanswered)
     expected = data.benchmark.expected if data.benchmark else {}
     complete, notes = _completeness(data, groups, expected, len(records))
     digests = data.digests()
@@ -61,6 +64,24 @@ def summarise(data: BenchmarkData, records: Sequence[ItemRecord], settings: Sett
         metrics=figures.metrics,
         notes=[*figures.notes, *notes],
         is_complete=complete,
+    )
+
+
+def _unanswered(records: Sequence[ItemRecord]) -> str:
+    """Say why there is no number where not one item was answered, which no score may hide; empty otherwise."""
+    counted = [record for record in records if record.is_counted]
+    if not counted or any(record.outcome != "failed" for record in counted):
+        return ""
+    return f"none of {len(counted):,} items was answered: {counted[0].reason}"
+
+
+def _without_numbers(figures: Figures, reason: str) -> Figures:
+    official, paper = figures.official, figures.paper
+    return Figures(
+        official=undefined(official.name, reason, official.rule),
+        paper=paper and undefined(paper.name, reason, paper.rule),
+        notes=[*figures.notes, reason],
+        chance=figures.chance,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import tarfile
 import tempfile
@@ -62,20 +63,31 @@ def documents(path: Path) -> list[Document]:
         DataError: nothing there, a folder without data files, a broken archive.
     """
     if path.is_dir():
-        files = sorted(entry for entry in path.rglob("*") if entry.is_file() and is_data_name(entry.name))
-        visible = [entry for entry in files if not any(part.startswith(".") for part in entry.relative_to(path).parts)]
-        if not visible:
+        files = sorted(_files(path))
+        if not files:
             raise DataError(
                 f"{path}: no data file in this folder; expected {', '.join(SUFFIXES)} (also .gz, .zst) or {', '.join(ARCHIVES)}"
             )
-        return [
-            document for entry in visible for document in _of_file(entry, f"{path.name}/{entry.relative_to(path).as_posix()}")
-        ]
+        return [document for entry in files for document in _of_file(entry, f"{path.name}/{entry.relative_to(path).as_posix()}")]
     if not path.is_file():
         if path.exists():
             raise DataError(f"{path}: a pipe or a device, which cannot be read twice; write its data to a file, and add that")
         raise DataError(f"{path}: no such file or folder; check the path, or write hf:org/name for a dataset of the hub")
     return _of_file(path, path.name)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the data files of a folder and of those below it, hidden ones left out; a folder that links lead to twice is read once."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files = (Path(place, name) for name in names if is_data_name(name) and not name.startswith("."))
+        yield from (file for file in files if file.is_file())
 
 
 def _of_file(path: Path, name: str) -> list[Document]:

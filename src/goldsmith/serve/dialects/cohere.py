@@ -25,22 +25,18 @@ def _answer(request: wire.RerankRequest, outcome: Outcome) -> wire.RerankReply:
 
 
 def _problem(refusal: Refusal, request_id: str) -> wire.ErrorReply:
-    return wire.ErrorReply(id=request_id, message="; ".join([refusal.message, *refusal.details]))
+    return wire.ErrorReply(id=request_id, message=refusal.told)
 
 
 DIALECT = Dialect(
     name="cohere",
     routes=(
         Route(
-            path="/v2/rerank",
-            request=wire.RerankRequest,
-            reply=wire.RerankReply,
-            plan=_plan,
-            answer=_answer,
+            path=wire.RERANK, request=wire.RerankRequest, reply=wire.RerankReply, plan=_plan, answer=_answer,
             summary="Replies to one prompt, best first.",
         ),
     ),
     error=wire.ErrorReply,
     problem=_problem,
     statuses={"overloaded": 429},
-)
+)  # fmt: skip

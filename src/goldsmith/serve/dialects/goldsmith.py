@@ -94,31 +94,19 @@ DIALECT = Dialect(
     name="goldsmith",
     routes=(
         Route(
-            path="/v1/score",
-            request=wire.ScoreRequest,
-            reply=wire.ScoreReply,
-            plan=_plan_score,
-            answer=_score,
+            path="/v1/score", request=wire.ScoreRequest, reply=wire.ScoreReply, plan=_plan_score, answer=_score,
             summary="Score conversations.",
         ),
         Route(
-            path="/v1/rank",
-            request=wire.RankRequest,
-            reply=wire.RankReply,
-            plan=_plan_rank,
-            answer=_rank,
+            path="/v1/rank", request=wire.RankRequest, reply=wire.RankReply, plan=_plan_rank, answer=_rank,
             summary="Rank the replies to one context.",
         ),
         Route(
-            path="/v1/compare",
-            request=wire.CompareRequest,
-            reply=wire.CompareReply,
-            plan=_plan_compare,
-            answer=_compare,
+            path="/v1/compare", request=wire.CompareRequest, reply=wire.CompareReply, plan=_plan_compare, answer=_compare,
             summary="Compare two replies to one context.",
         ),
     ),
     error=wire.ProblemReply,
     problem=_problem,
     statuses={},
-)
+)  # fmt: skip

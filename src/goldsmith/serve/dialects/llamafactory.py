@@ -24,22 +24,18 @@ def _answer(request: wire.EvaluationRequest, outcome: Outcome) -> wire.Evaluatio
 
 
 def _problem(refusal: Refusal, request_id: str) -> wire.ErrorReply:
-    return wire.ErrorReply(detail="; ".join([refusal.message, *refusal.details]))
+    return wire.ErrorReply(detail=refusal.told)
 
 
 DIALECT = Dialect(
     name="llamafactory",
     routes=(
         Route(
-            path="/v1/score/evaluation",
-            request=wire.EvaluationRequest,
-            reply=wire.EvaluationReply,
-            plan=_plan,
-            answer=_answer,
+            path=wire.EVALUATION, request=wire.EvaluationRequest, reply=wire.EvaluationReply, plan=_plan, answer=_answer,
             summary="Rewards of rendered texts.",
         ),
     ),
     error=wire.ErrorReply,
     problem=_problem,
     statuses={},
-)
+)  # fmt: skip

@@ -18,22 +18,18 @@ def _answer(request: wire.RewardRequest, outcome: Outcome) -> wire.RewardReply:
 
 
 def _problem(refusal: Refusal, request_id: str) -> wire.ErrorReply:
-    return wire.ErrorReply(error="; ".join([refusal.message, *refusal.details]), retryable=refusal.is_retryable)
+    return wire.ErrorReply(error=refusal.told, retryable=refusal.is_retryable)
 
 
 DIALECT = Dialect(
     name="openrlhf",
     routes=(
         Route(
-            path="/get_reward",
-            request=wire.RewardRequest,
-            reply=wire.RewardReply,
-            plan=_plan,
-            answer=_answer,
+            path=wire.REWARD, request=wire.RewardRequest, reply=wire.RewardReply, plan=_plan, answer=_answer,
             summary="Rewards of prompts with their replies.",
         ),
     ),
     error=wire.ErrorReply,
     problem=_problem,
     statuses={},
-)
+)  # fmt: skip

@@ -13,8 +13,6 @@ from goldsmith.serve.problem import Refusal, bad_request
 from goldsmith.wire import sglang as wire
 from goldsmith.wire.base import Usage
 
-Classified = wire.Classified | list[wire.Classified]
-
 
 def _plan_classify(request: wire.ClassifyRequest) -> Plan:
     if (request.text is None) == (request.input_ids is None):
@@ -23,7 +21,7 @@ def _plan_classify(request: wire.ClassifyRequest) -> Plan:
     return Plan(items=items, model=request.model, ignored=request.unknown)
 
 
-def _classify(request: wire.ClassifyRequest, outcome: Outcome) -> Classified:
+def _classify(request: wire.ClassifyRequest, outcome: Outcome) -> wire.Classification:
     found = [
         wire.Classified(embedding=[value], meta_info={"id": f"{outcome.request_id}-{index}", "prompt_tokens": tokens})
         for index, (value, tokens) in enumerate(zip(outcome.values, outcome.tokens, strict=True))
@@ -64,40 +62,28 @@ def _rerank(request: wire.RerankRequest, outcome: Outcome) -> list[wire.Reranked
 
 def _problem(refusal: Refusal, request_id: str) -> wire.ErrorReply:
     kind = "BadRequestError" if refusal.status < 500 else "InternalServerError"
-    return wire.ErrorReply(message="; ".join([refusal.message, *refusal.details]), type=kind, code=refusal.status)
+    return wire.ErrorReply(message=refusal.told, type=kind, code=refusal.status)
 
 
 EMBEDDINGS = Route(
-    path="/v1/embeddings",
-    request=wire.EmbeddingsRequest,
-    reply=wire.EmbeddingsReply,
-    plan=_plan_embeddings,
-    answer=_embeddings,
+    path=wire.EMBEDDINGS, request=wire.EmbeddingsRequest, reply=wire.EmbeddingsReply, plan=_plan_embeddings, answer=_embeddings,
     summary="Rewards as embeddings of length one.",
-)
+)  # fmt: skip
 
 DIALECT = Dialect(
     name="sglang",
     routes=(
         Route(
-            path="/classify",
-            request=wire.ClassifyRequest,
-            reply=Classified,
-            plan=_plan_classify,
-            answer=_classify,
+            path=wire.CLASSIFY, request=wire.ClassifyRequest, reply=wire.Classification, plan=_plan_classify, answer=_classify,
             summary="Rewards as the first number of embeddings.",
         ),
         EMBEDDINGS,
         Route(
-            path="/v1/rerank",
-            request=wire.RerankRequest,
-            reply=list[wire.Reranked],
-            plan=_plan_rerank,
-            answer=_rerank,
+            path=wire.RERANK, request=wire.RerankRequest, reply=list[wire.Reranked], plan=_plan_rerank, answer=_rerank,
             summary="Replies to one prompt, best first.",
         ),
     ),
     error=wire.ErrorReply,
     problem=_problem,
     statuses={},
-)
+)  # fmt: skip

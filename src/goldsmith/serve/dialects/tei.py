@@ -10,7 +10,6 @@ from goldsmith.serve.problem import Refusal, bad_request
 from goldsmith.wire import tei as wire
 
 LABEL = "LABEL_0"
-Predictions = list[wire.Prediction] | list[list[wire.Prediction]]
 _TYPES = {
     "overloaded": "Overloaded",
     "rate-limit": "Overloaded",
@@ -47,7 +46,7 @@ def _item(entry: str | list[str] | list[str | list[str]]) -> Item:
     return Text(str(texts[0])) if len(texts) == 1 else Conversation.pair(str(texts[0]), str(texts[1]))
 
 
-def _predict(request: wire.PredictRequest, outcome: Outcome) -> Predictions:
+def _predict(request: wire.PredictRequest, outcome: Outcome) -> wire.Predictions:
     found = [[wire.Prediction(score=value, label=LABEL)] for value in outcome.values]
     return found[0] if _is_single(request.inputs) else found
 
@@ -79,30 +78,22 @@ def _side(wanted: str | None) -> Literal["left", "right"] | None:
 
 def _problem(refusal: Refusal, request_id: str) -> wire.ErrorReply:
     kind = _TYPES.get(refusal.code, "Validation" if refusal.status < 500 else "Backend")
-    return wire.ErrorReply(error="; ".join([refusal.message, *refusal.details]), error_type=kind)
+    return wire.ErrorReply(error=refusal.told, error_type=kind)
 
 
 DIALECT = Dialect(
     name="tei",
     routes=(
         Route(
-            path="/predict",
-            request=wire.PredictRequest,
-            reply=Predictions,
-            plan=_plan_predict,
-            answer=_predict,
+            path=wire.PREDICT, request=wire.PredictRequest, reply=wire.Predictions, plan=_plan_predict, answer=_predict,
             summary="Rewards as scores of one label.",
         ),
         Route(
-            path="/rerank",
-            request=wire.RerankRequest,
-            reply=list[wire.Rank],
-            plan=_plan_rerank,
-            answer=_rerank,
+            path=wire.RERANK, request=wire.RerankRequest, reply=list[wire.Rank], plan=_plan_rerank, answer=_rerank,
             summary="Replies to one prompt, best first.",
         ),
     ),
     error=wire.ErrorReply,
     problem=_problem,
     statuses={"overloaded": 429, "malformed": 422, "invalid": 422, "not-scorable": 422, "too-many": 422, "no-input": 400},
-)
+)  # fmt: skip

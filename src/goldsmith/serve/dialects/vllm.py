@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from goldsmith.serve.dialects.base import Dialect, Route
@@ -158,38 +159,25 @@ def _text(side: Any) -> str:
 def problem(refusal: Refusal, request_id: str) -> wire.ErrorReply:
     """Return an error in vLLM's shape."""
     kind = _TYPES.get(refusal.status, "BadRequestError" if refusal.status < 500 else "InternalServerError")
-    message = "; ".join([refusal.message, *refusal.details])
-    return wire.ErrorReply(error=wire.ErrorInfo(message=message, type=kind, code=refusal.status))
+    return wire.ErrorReply(error=wire.ErrorInfo(message=refusal.told, type=kind, code=refusal.status))
 
 
 CLASSIFY = Route(
-    path="/classify",
-    request=wire.ClassifyRequest,
-    reply=wire.ClassifyReply,
-    plan=_plan_classify,
-    answer=_classify,
+    path=wire.CLASSIFY, request=wire.ClassifyRequest, reply=wire.ClassifyReply, plan=_plan_classify, answer=_classify,
     summary="Rewards as the probabilities of one class.",
-)
+)  # fmt: skip
 _SCORE = Route(
-    path="/score",
-    request=wire.ScoreRequest,
-    reply=wire.ScoreReply,
-    plan=_plan_score,
-    answer=_score,
+    path=wire.SCORE, request=wire.ScoreRequest, reply=wire.ScoreReply, plan=_plan_score, answer=_score,
     summary="Rewards of prompts and replies.",
-)
+)  # fmt: skip
 _RERANK = Route(
-    path="/rerank",
-    request=wire.RerankRequest,
-    reply=wire.RerankReply,
-    plan=_plan_rerank,
-    answer=_rerank,
+    path=wire.RERANK, request=wire.RerankRequest, reply=wire.RerankReply, plan=_plan_rerank, answer=_rerank,
     summary="Replies to one prompt, best first.",
-)
+)  # fmt: skip
 
 
 def _at(route: Route, path: str) -> Route:
-    return Route(path=path, request=route.request, reply=route.reply, plan=route.plan, answer=route.answer, summary=route.summary)
+    return replace(route, path=path)
 
 
 DIALECT = Dialect(
@@ -197,20 +185,16 @@ DIALECT = Dialect(
     routes=(
         CLASSIFY,
         Route(
-            path="/pooling",
-            request=wire.PoolingRequest,
-            reply=wire.PoolingReply,
-            plan=_plan_pooling,
-            answer=_pooling,
+            path=wire.POOLING, request=wire.PoolingRequest, reply=wire.PoolingReply, plan=_plan_pooling, answer=_pooling,
             summary="Rewards as vectors of length one.",
         ),
         _SCORE,
-        _at(_SCORE, "/v1/score"),
+        _at(_SCORE, f"/v1{wire.SCORE}"),
         _RERANK,
-        _at(_RERANK, "/v1/rerank"),
-        _at(_RERANK, "/v2/rerank"),
+        _at(_RERANK, f"/v1{wire.RERANK}"),
+        _at(_RERANK, f"/v2{wire.RERANK}"),
     ),
     error=wire.ErrorReply,
     problem=problem,
     statuses={},
-)
+)  # fmt: skip

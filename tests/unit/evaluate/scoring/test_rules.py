@@ -1,9 +1,7 @@
 """The rule of each benchmark on items whose numbers are added up by hand in comments; and what the four shipped engines must get."""
 
 import math
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,45 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bench_files
-from goldsmith.benchdata.item import Item
-from goldsmith.benchdata.suite import find_suite
 from goldsmith.evaluate.engines.engine import Answer
-from goldsmith.evaluate.result import BenchmarkResult, ItemRecord
-from goldsmith.evaluate.runner import item_record
 from goldsmith.evaluate.scoring import rewardbench, rewardbench2
 from goldsmith.evaluate.scoring.ppe_correctness import area_under_curve
 from goldsmith.evaluate.scoring.ppe_ranking import bradley_terry
-from goldsmith.evaluate.scoring.rule import Settings
-from goldsmith.evaluate.scoring.summary import summarise
-
-Scores = Sequence[float | None]
-SETTINGS = Settings(seed=0, resamples=200)
-
-
-def scored(
-    folder: Path, name: str, rows: list[dict[str, Any]], scores: Sequence[Scores], file: str = "rows.jsonl"
-) -> BenchmarkResult:
-    """The result of a benchmark with these rows and these scores, row by row."""
-    return answered(folder, name, rows, lambda _item, place: Answer(scores=list(scores[place])), file)
-
-
-def answered(
-    folder: Path, name: str, rows: list[dict[str, Any]], answer: Callable[[Item, int], Answer], file: str = "rows.jsonl"
-) -> BenchmarkResult:
-    path = bench_files.write_lines(folder / file, rows)
-    data = find_suite(None, [f"{name}={path}"]).data[0]
-    records: list[ItemRecord] = []
-    for place, item in enumerate(data.items()):
-        records.append(item_record(item, answer(item, place), item.text_ids(), item.cluster or item.context_id))
-    return summarise(data, records, SETTINGS)
-
-
-def accuracies(result: BenchmarkResult, level: str) -> dict[str, float | None]:
-    return {item.name: item.accuracy for item in result.subsets if item.level == level}
-
-
-def metrics(result: BenchmarkResult) -> dict[str, float | None]:
-    return {item.name: item.value for item in result.metrics}
+from scored import accuracies, answered, metrics, scored
 
 
 def test_rewardbench_weighs_math_prm_as_the_six_code_subsets_together(tmp_path: Path) -> None:
@@ -231,6 +195,20 @@ def test_a_missing_score_is_counted_and_never_leaves_the_denominator(tmp_path: P
     result = scored(tmp_path, "judgebench", rows, [(1, 0), (None, 0), (math.nan, 0), (1, 0)])
     assert result.official.value == 0.5
     assert (result.total.num_items, result.total.num_failed, result.total.accuracy_scored) == (4, 2, 1.0)
+
+
+def test_a_model_that_answered_nothing_has_no_score_rather_than_0(tmp_path: Path) -> None:
+    rows = [bench_files.judgebench(place) for place in range(3)]
+    result = answered(
+        tmp_path, "judgebench", rows, lambda _item, _place: Answer(scores=[None, None], reason="the server is down")
+    )
+    assert result.official.value is None
+    assert result.paper is not None
+    assert result.paper.value is None
+    assert "none of 3 items was answered: the server is down" in result.official.reason
+    assert (result.total.accuracy, result.total.num_items, result.total.num_failed) == (None, 3, 3)
+    assert all(subset.accuracy is None for subset in result.subsets)
+    assert result.metrics == []
 
 
 def test_a_judge_s_games_follow_the_same_rules(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import zstandard
 
 from goldsmith.errors import DataError
 from goldsmith.pool.sources import Rejected, hub, read_pairs, recognise
+from goldsmith.pool.sources.containers import documents
 from goldsmith.pool.sources.lines import lines
 from goldsmith.types import Pair
 
@@ -268,3 +269,15 @@ def test_a_hub_that_does_not_answer_is_an_error_with_a_way_out(monkeypatch: pyte
     monkeypatch.setattr(datasets, "load_dataset", fail)
     with pytest.raises(DataError, match="check the id and the connection"):
         recognise("hf:org/name")
+
+
+def test_linked_folders_are_read_once_and_a_link_back_ends(tmp_path: Path) -> None:
+    for name in ("suite/own/a.jsonl", "elsewhere/b.jsonl", "suite/.hidden/c.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("{}\n", encoding="utf-8")
+    (tmp_path / "suite" / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "suite" / "twice").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "suite", target_is_directory=True)
+    (tmp_path / "suite" / "gone.jsonl").symlink_to(tmp_path / "nowhere.jsonl")
+    assert [document.name for document in documents(tmp_path / "suite")] == ["suite/linked/b.jsonl", "suite/own/a.jsonl"]

@@ -1,0 +1,1 @@
+"""The parts of `rewardbench_agreement.py`."""
