@@ -46,6 +46,8 @@ _HOMES = {
     "install_models": "goldsmith.models",
     "import_votes": "goldsmith.gold",
     "export_queue": "goldsmith.gold",
+    "export_votes": "goldsmith.gold",
+    "sync_votes": "goldsmith.gold.exchange.sync",
     "run_watching": "goldsmith.curate.watch",
     "open_room": "goldsmith.gold.room",
     "serve_annotation": "goldsmith.annotate.serve",

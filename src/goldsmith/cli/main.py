@@ -25,7 +25,7 @@ VERBS = {
     "status": "Show which stage the workspace is at, what is waiting, and what it has cost.",
     "why": "Print the whole life of one pair.",
     "annotate": "Serve the annotation room; invite people; show and export what they have done.",
-    "votes": "Import votes, or export the queue of pairs that wait for them.",
+    "votes": "Exchange pairs and votes with files and with Label Studio, Argilla and Potato.",
     "clean": "Keep, flip or drop the pairs of any dataset, with reasons.",
     "plan": "Say what more human labels or LLM calls are expected to bring, and where to put them.",
     "audit": "Say what is in a file of preference pairs.",

@@ -20,6 +20,19 @@ class OidcConfig(Section):
     """Name of the environment variable that holds the client's secret."""
 
 
+class LabelStudioConfig(Section):
+    """The Label Studio server that `goldsmith votes sync` exchanges pairs and votes with."""
+
+    url: str = ""
+    """Address of the server (`https://label.example.org`); empty: given on the command line."""
+    project: int | None = Field(default=None, ge=1)
+    """Id of the project; none: the project of the title below, which is made when there is none."""
+    title: str = ""
+    """Title of that project; empty: made from the workspace's name."""
+    token_env: str = "LABEL_STUDIO_TOKEN"
+    """Name of the environment variable that holds a personal access token (or a legacy token)."""
+
+
 class AnnotateConfig(Section):
     """The web room in which people vote."""
 
@@ -60,6 +73,7 @@ class AnnotateConfig(Section):
     currency: str = "EUR"
     """Unit of people's hourly costs."""
     oidc: OidcConfig = OidcConfig()
+    label_studio: LabelStudioConfig = LabelStudioConfig()
 
     @field_validator("quotas")
     @classmethod

@@ -121,7 +121,7 @@ def pairs_by_id(context: Context, pair_ids: Sequence[str]) -> dict[str, dict[str
 def _voted(context: Context, name: str, rows: list[dict[str, Any]], round_number: int) -> BatchResult:
     config = context.config.gold
     pair_ids = [row["pair_id"] for row in rows]
-    recorded = bool(config.recorded_votes)
+    recorded = bool(config.recorded_votes) or name == "recorded"
     room = open_room(context.workspace)
     try:
         store, rules = VoteStore(room.database), room.rules

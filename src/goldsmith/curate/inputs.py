@@ -11,9 +11,10 @@ from goldsmith.config.evaluate import EvalSetConfig
 from goldsmith.curate.context import Context
 from goldsmith.errors import UserError
 from goldsmith.gold.exchange import read_votes
+from goldsmith.gold.exchange.brought import TABLE as IMPORTED
 from goldsmith.gold.room import open_votes
 from goldsmith.identity import unit_interval
-from goldsmith.store import Counts, pair_schema, to_row
+from goldsmith.store import Counts, Workspace, from_row, pair_schema, to_row
 from goldsmith.types import Pair
 
 EVAL_SCHEMA = pair_schema(("set", pa.string()))
@@ -67,8 +68,8 @@ def read_evaluation_sets(context: Context, fingerprint: str) -> dict[str, Any]:
 
 
 def read_recorded_votes(context: Context, fingerprint: str) -> dict[str, Any]:
-    """Store recorded votes; pairs that come with them become a table, as they need not be in the pool."""
-    pairs: dict[str, Pair] = {}
+    """Store recorded votes; pairs that come with them, or came with an import, become a table, as they need not be in the pool."""
+    pairs = imported_pairs(context.workspace)
     facts: dict[str, Any] = {}
     store = open_votes(context.workspace)
     try:
@@ -91,6 +92,12 @@ def read_recorded_votes(context: Context, fingerprint: str) -> dict[str, Any]:
     with context.workspace.writer("recorded_pairs", step="votes", fingerprint=fingerprint) as out:
         out.write_rows([to_row(pairs[name]) for name in sorted(pairs)], pair_schema())
     return {"files": facts}
+
+
+def imported_pairs(workspace: Workspace) -> dict[str, Pair]:
+    """Return the pairs that `goldsmith votes import` brought along, by id."""
+    table = workspace.table(IMPORTED)
+    return {row["pair_id"]: from_row(row) for row in table.rows()} if table.exists else {}
 
 
 def _input(context: Context, text: str) -> str:

@@ -9,6 +9,7 @@ from goldsmith.config import GoldsmithConfig
 from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, scoring, seed, similarity, stage1, stage2, verify
 from goldsmith.curate.context import Context
 from goldsmith.curate.step import Step
+from goldsmith.gold.exchange.brought import TABLE as IMPORTED
 from goldsmith.identity import file_digest
 
 
@@ -126,7 +127,9 @@ def _curation_steps(count: int) -> list[Step]:
 
 
 def _vote_files(context: Context) -> Any:
-    return [file_digest(path) if path.is_file() else None for path in map(context.path, context.config.gold.recorded_votes)]
+    files = [file_digest(path) if path.is_file() else None for path in map(context.path, context.config.gold.recorded_votes)]
+    imported = context.workspace.table(IMPORTED)
+    return [*files, imported.fingerprint] if imported.exists else files
 
 
 def _set_files(context: Context) -> Any:

@@ -11,7 +11,7 @@ from goldsmith.errors import UserError
 from goldsmith.gold.room import has_votes, open_votes
 from goldsmith.store import Table, Workspace
 
-WHERE_IDS_ARE = ("pool", "pool_dropped", "contradictions", "recorded_pairs", "eval_pairs")
+WHERE_IDS_ARE = ("pool", "pool_dropped", "contradictions", "recorded_pairs", "imported_pairs", "eval_pairs")
 
 
 class Event(BaseModel):
@@ -55,7 +55,7 @@ FLOW = [
     "verdict", "judgement", "gold", "not gold", "margin", "score", "decision", "curated", "measured",
 ]  # fmt: skip
 PREFIXES = {
-    "pool_dropped": "dropped", "pool": "source", "recorded_pairs": "source", "source": "source", "rejects": "dropped", "contradictions": "contradiction",
+    "pool_dropped": "dropped", "pool": "source", "recorded_pairs": "source", "imported_pairs": "source", "source": "source", "rejects": "dropped", "contradictions": "contradiction",
     "flipped_on_purpose": "noise", "near_duplicates": "near", "eval_pairs": "evaluation", "attributes": "attributes", "seed": "seed", "reply_checks": "check", "gold_margins": "margin",
     "gold_dropped_": "", "gold_dropped": "not gold", "gold_": "", "gold": "gold", "retrieved": "retrieved", "silver": "silver", "verdicts": "verdict",
     "judgements": "judgement", "scores": "score", "decisions": "decision", "curated": "curated", "evaluation": "measured",

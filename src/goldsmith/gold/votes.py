@@ -55,6 +55,12 @@ class VoteStore:
         with self._database.read() as connection:
             return votes_in(connection, pair_ids)
 
+    def votes_named(self, vote_ids: Sequence[str]) -> dict[str, Vote]:
+        """Return the votes that have these ids, those that were taken back included: an id is never used again."""
+        with self._database.read() as connection:
+            rows = _select_in(connection, VOTES.c.vote_id, vote_ids, VOTES.c.record)
+        return {vote.vote_id: vote for vote in (Vote.model_validate_json(record) for (record,) in rows)}
+
     def fill_queue(
         self,
         batch: str,

@@ -45,7 +45,7 @@ def test_rows_without_two_replies_are_counted(tmp_path: Path) -> None:
         (b"{oops", r"v\.jsonl:1: not JSON"),
         (b"[1]", r"v\.jsonl:1: expected an object"),
         (b'{"a": 1}', "neither a vote record"),
-        (json.dumps({**VOTE, "choice": "left"}).encode(), "vote 'v1': choice"),
+        (json.dumps({**VOTE, "choice": "left"}).encode(), "vote 'v1': field 'choice'"),
         (b"\xff\xfe", "not UTF-8"),
     ],
 )
