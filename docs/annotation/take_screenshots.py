@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,14 @@ sys.path.insert(0, str(HERE.parents[1] / "tests" / "support"))
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
+from goldsmith.annotate.documents import DocumentIndex  # noqa: E402
+from goldsmith.gold.schema import CHECK_ITEMS  # noqa: E402
+from goldsmith.gold.tool_uses import Use, add_use  # noqa: E402
+from goldsmith.identity import canonical_json  # noqa: E402
+from goldsmith.llm.mock import Reply, ScriptedServer  # noqa: E402
 from live_room import LiveRoom, live_room  # noqa: E402
 from screen import key_for, wait_for_task  # noqa: E402
+from scripted_search import results, search_server  # noqa: E402
 
 FLAGS = [
     "--no-sandbox",
@@ -135,6 +142,7 @@ def _open(browser: Browser, room: LiveRoom, name: str, path: str, role: str, siz
     if name:
         context.add_cookies([room.session(name, role)])  # type: ignore[list-item]
     page = context.new_page()
+    page.set_default_navigation_timeout(120_000)
     page.goto(room.url + path)
     return page
 
@@ -185,15 +193,124 @@ def _overview(browser: Browser, folder: Path) -> None:
                     page.context.close()
 
 
+FOUND = [
+    {
+        "url": "https://encyclopedia.example/square-numbers",
+        "title": "Square numbers",
+        "content": "The n-th square is the sum of the first n odd numbers: each odd number is a border around the square before it.",
+    },
+    {
+        "url": "https://school.example/induction/odd-sums",
+        "title": "Induction, worked: sums of odd numbers",
+        "content": "Base case, hypothesis and step for 1 + 3 + 5 + ... + (2n - 1), with the usual mistakes.",
+    },
+]
+SAID = r"""The step is sound. From $n^2$ to $(n+1)^2$ the sum grows by the next odd number:
+
+$$n^2 + (2n+1) = (n+1)^2$$
+
+The hypothesis is used once, for $n$, and the base case $1 = 1^2$ holds."""
+PASSAGES = {
+    "guideline-proofs.md": (
+        "How we judge proofs",
+        "A proof by induction needs its base case, its hypothesis and its step. Examples or a test run support a claim; they do not prove it for every n.",
+    ),
+    "glossary.md": (
+        "Glossary",
+        "Induction: the claim for n gives the claim for n + 1. A reply that only computes odd numbers gives evidence, no proof.",
+    ),
+}
+
+
+def _tools(browser: Browser, folder: Path) -> None:
+    with DocumentIndex(folder / "documents.db", make=True) as index:
+        for name, (title, text) in PASSAGES.items():
+            index.put(f"/handbook/{name}", title, name, [text], 0.0)
+    with (
+        search_server(lambda _words: results(*FOUND)) as (url, _),
+        ScriptedServer(lambda _body, _number: Reply(text=SAID)) as server,
+    ):
+        specialist = {"name": "math-70b", "about": "mathematics", "base_url": server.base_url}
+        tools = {"search": {"url": url}, "documents": {"on": True}, "specialists": {"endpoints": [specialist]}}
+        with live_room(folder, tools=tools) as room:
+            room.fill([PROVE])
+            for lang, size, form in (("en", DESKTOP, "en"), ("zh", DESKTOP, "zh"), ("en", PHONE, "phone-en")):
+                page = _open(browser, room, "Ann", "/work", "annotator", size, lang)
+                wait_for_task(page, "Proof by induction")
+                _ask(
+                    page,
+                    "a",
+                    "#tool-specialists textarea",
+                    "Is the induction step right?",
+                    ".machine",
+                    f"tools-specialist-{form}.png",
+                )
+                if form == "en":
+                    _ask(page, "g", "#tool-search input", "sum of odd numbers", ".found a", "tools-search-en.png")
+                    _ask(
+                        page, "l", "#tool-documents input", "proof by induction", "#tool-documents mark", "tools-documents-en.png"
+                    )
+                page.context.close()
+
+
+def _ask(page: Page, key: str, field: str, words: str, found: str, name: str) -> None:
+    page.keyboard.press(key)
+    page.locator(field).fill(words)
+    page.keyboard.press("Control+Enter" if "textarea" in field else "Enter")
+    page.locator(found).first.wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    page.screenshot(path=HERE / name)
+
+
+def _worth(browser: Browser, folder: Path) -> None:
+    """The lead's table, over checks that three people answered, every other one with a tool."""
+    with live_room(folder, check_rate=0.5, tools={"search": {"url": "http://127.0.0.1:9"}}) as room:
+        room.here.add("Ann", "Bo", "Cleo")
+        with room.here.room.database.write() as connection:
+            for at in range(24):
+                pair = _pair(
+                    f"check{at}", f"Question {at}?", f"Right {at}.", f"Wrong {at}.", ("math/algebra", "qa/fact")[at % 2], ""
+                )
+                known = {
+                    "use": "check",
+                    "label": "first",
+                    "rationale": "",
+                    "draw": at / 24,
+                    "attributes": canonical_json(pair["attributes"]),
+                }
+                connection.execute(CHECK_ITEMS.insert().values(pair_id=pair["pair_id"], record=canonical_json(pair), **known))
+        room.fill(_others())
+        for at in range(50):
+            for name in ("Ann", "Bo", "Cleo"):
+                lease = room.here.take(name)
+                if lease is None:
+                    continue
+                with_tool = at % 2 == 0
+                for tool in ("search", "specialists")[: 1 + (at % 4 == 0)] if with_tool else ():
+                    add_use(room.here.room, lease, Use(tool=tool, question="q", answer="a", seconds=1.4))
+                is_wrong = lease.round == "check" and at % (9 if with_tool else 4) == 1
+                room.here.vote(name, lease, "second" if is_wrong else "first", seconds=64.0 if with_tool else 41.0)
+        page = _open(browser, room, "Lee", "/lead", "lead", DESKTOP, "en")
+        page.locator("section[aria-labelledby=tools]").screenshot(path=HERE / "tools-worth-en.png")
+        page.context.close()
+
+
 def main() -> None:
-    """Take every picture."""
+    """Take every picture, or those of the steps that are named."""
+    steps = [
+        step
+        for step in (_voting, _overview, _tools, _worth)
+        if not sys.argv[1:] or step.__name__.removeprefix("_") in sys.argv[1:]
+    ]
+    began = time.time()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        for step in (_voting, _overview):
+        for step in steps:
             (Path(folder) / step.__name__).mkdir()
             step(browser, Path(folder) / step.__name__)
         browser.close()
-    for path in HERE.glob("*.png"):
+    for path in [path for path in HERE.glob("*.png") if path.stat().st_mtime >= began]:
         Image.open(path).convert("RGB").quantize(256, kmeans=2).save(path, optimize=True)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -18,6 +20,7 @@ from goldsmith.annotate.security import Security
 from goldsmith.annotate.services import Services
 from goldsmith.annotate.summary import Summary
 from goldsmith.annotate.texts import Texts
+from goldsmith.annotate.tools.catalogue import TOOLS
 from goldsmith.gold.room import Room
 from goldsmith.version import code_version
 
@@ -31,6 +34,7 @@ def create_app(
     environment: Any = None,
     render: Callable[[str], str] | None = None,
     difference: Callable[[str, str], tuple[str, str]] | None = None,
+    folder: Path | None = None,
     threads: int = 24,
 ) -> FastAPI:
     """Return the annotation room of an open database.
@@ -41,6 +45,7 @@ def create_app(
         environment: templates; none: the package's own.
         render: safe HTML of a text; none: the package's own.
         difference: safe HTML of two replies with their differences marked; none: the package's own.
+        folder: where tools keep files; none: beside the database's file, or, with a server, where the process works.
         threads: requests that are worked on at once.
     """
     if environment is None:
@@ -52,10 +57,13 @@ def create_app(
 
         render, difference = render or rendering.render, difference or rendering.difference
 
+    workers = ThreadPoolExecutor(room.rules.tools.at_once, thread_name_prefix="goldsmith-tool")
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = threads
         yield
+        workers.shutdown(cancel_futures=True)
         room.close()
 
     app = FastAPI(title="Goldsmith annotation room", version=code_version(), docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -68,11 +76,17 @@ def create_app(
         environment=environment,
         provider=provider,
         public_url=public_url.rstrip("/"),
+        folder=folder or _beside(room),
+        workers=workers,
     )
-    for group in ROUTES:
-        app.include_router(group.router)
+    for router in (*(group.router for group in ROUTES), *(tool.router for tool in TOOLS)):
+        app.include_router(router)
     static = files("goldsmith.annotate").joinpath("static")
     app.mount("/static", StaticFiles(directory=str(static), check_dir=False), name="static")
     add_handlers(app)
     app.add_middleware(Security)
     return app
+
+
+def _beside(room: Room) -> Path:
+    return Path(str(room.database.url.database)).parent if room.database.is_sqlite else Path()

@@ -27,7 +27,7 @@ def environment() -> Any:
     found.globals["t"] = pass_context(_translate)
     found.globals["has_text"] = lambda key: key in messages("en")
     found.globals["script_messages"] = script_messages
-    found.filters.update(figure=_figure, percent=_percent, alpha=_alpha, duration=_duration, moment=_moment)
+    found.filters.update(figure=_figure, percent=_percent, points=_points, alpha=_alpha, duration=_duration, moment=_moment)
     return found
 
 
@@ -64,6 +64,14 @@ def _figure(value: float | None, digits: int = 0) -> str:
 
 def _percent(share: float | None) -> str:
     return _NONE if share is None else f"{100 * share:.0f} %"
+
+
+def _points(difference: float | None) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    if difference is None:
+        return _NONE
+    text = f"{100 * difference:+.0f}"
+    return "0" if text in ("+0", "-0") else text.replace("-", "−")
 
 
 def _alpha(value: float | None) -> str:

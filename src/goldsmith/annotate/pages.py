@@ -1,11 +1,12 @@
-"""Pages: a template by name, plain data, and what every template gets."""
+"""What requests are answered with: pages (a template by name, plain data, and what every template gets), and JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from goldsmith.annotate.people.sessions import Session
 from goldsmith.annotate.services import services
@@ -38,6 +39,11 @@ def bare_page(request: Request, template: str, status_code: int, /, **data: Any)
     shell |= {"path": request.url.path, "csrf": None, "version": code_version(), "person": None}  # type: ignore[dict-item]
     html = services(request).environment.get_template(template).render(page=shell, **data)
     return HTMLResponse(html, status_code=status_code)
+
+
+def as_json(value: Any) -> Response:
+    """Return a value as JSON; orjson, since tasks hold long texts."""
+    return Response(orjson.dumps(value), media_type="application/json")
 
 
 def _shown(session: Session) -> dict[str, Any]:

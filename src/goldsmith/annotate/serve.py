@@ -39,7 +39,7 @@ def serve_annotation(
     listener = _listen(host or rules.host, rules.port if port is None else port)
     room = open_room(workspace, pool=CONNECTIONS)
     address = f"http://{_shown(host or rules.host)}:{listener.getsockname()[1]}"
-    app = create_app(room, public_url=rules.public_url or address, threads=THREADS)
+    app = create_app(room, public_url=rules.public_url or address, folder=workspace.root, threads=THREADS)
     told(f"annotation room: {rules.public_url or address}")
     with room.database.read() as connection:
         if not all_people(connection):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from fastapi import Request
@@ -15,7 +17,12 @@ from goldsmith.gold.room import Room
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The room, the renderer's cache, the templates, the lead's figures and the provider of single sign-on."""
+    """The room, the renderer's cache, the templates, the lead's figures, the provider of single sign-on, and what tools need.
+
+    Attributes:
+        folder: where tools keep files.
+        workers: threads that tools work in; pages have others.
+    """
 
     room: Room
     texts: Texts
@@ -24,6 +31,8 @@ class Services:
     environment: Any
     provider: Provider | None
     public_url: str
+    folder: Path
+    workers: ThreadPoolExecutor
 
 
 def services(request: Request) -> Services:

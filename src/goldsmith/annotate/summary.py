@@ -9,9 +9,10 @@ from goldsmith.gold import progress as figures
 from goldsmith.gold.annotators import annotators
 from goldsmith.gold.batches import batches
 from goldsmith.gold.room import Room
+from goldsmith.gold.tool_evidence import tool_evidence
 
 FRESH_SECONDS = 30.0
-EXPORTS = ("votes", "gold", "annotators", "batches", "coverage", "throughput", "events")
+EXPORTS = ("votes", "gold", "annotators", "batches", "coverage", "throughput", "tools", "tool_uses", "events")
 
 
 class Summary:
@@ -46,5 +47,6 @@ def compute(room: Room) -> dict[str, Any]:
             "disputes": figures.disputes(room, connection),
             "annotators": annotators(room, connection),
             "coverage": figures.coverage(connection),
+            "tools": tool_evidence(connection),
             "min_alpha": room.gold.min_alpha,
         }

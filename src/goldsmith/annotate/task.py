@@ -12,6 +12,7 @@ from goldsmith.gold.assign import Standing, standing_of
 from goldsmith.gold.leases import Lease, Material, material_of
 from goldsmith.gold.people import Person
 from goldsmith.gold.room import Room
+from goldsmith.gold.tool_uses import uses_of_votes
 from goldsmith.gold.votes import votes_in
 from goldsmith.identity import unit_interval
 from goldsmith.retrieve.text import plain_text
@@ -88,7 +89,8 @@ def _anonymous(room: Room, connection: sa.Connection, lease: Lease) -> list[dict
     """The first-round votes, numbered in an order drawn for this pair: the same person is not always number 1."""
     votes = [vote for vote in votes_in(connection, [lease.pair_id]).get(lease.pair_id, []) if vote.round == "first"]
     drawn = sorted(votes, key=lambda vote: unit_interval(f"anonymous:{vote.vote_id}", room.seed))
-    return [{"label": str(number), **_shown(vote)} for number, vote in enumerate(drawn, 1)]
+    uses = uses_of_votes(connection, [vote.vote_id for vote in drawn])
+    return [{"label": str(number), **_shown(vote), "uses": uses.get(vote.vote_id, [])} for number, vote in enumerate(drawn, 1)]
 
 
 def _shown(vote: Vote) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`goldsmith annotate serve | people | known | status | export`."""
+"""`goldsmith annotate serve | people | known | docs | status | export`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from goldsmith.cli.output import emit, json_option, table, workspace_option
 
+PARTIAL = 3
 ROLES = click.Choice(["annotator", "expert", "lead", "admin"])
 
 
@@ -102,6 +103,52 @@ def known(file: Path, use: Literal["qualify", "check"], workspace: str, as_json:
     emit(result, f"{file}: {result['rows']} pairs, {result['new']} of them new", as_json)
 
 
+@command.group()
+def docs() -> None:
+    """Documents that people can search while they vote (annotate.tools.documents)."""
+
+
+@docs.command("add")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@workspace_option
+@json_option
+def docs_add(paths: tuple[Path, ...], workspace: str, as_json: bool) -> int:
+    """Add text, Markdown and HTML files, and all in folders, to the index."""
+    from goldsmith.annotate.documents import add_documents
+    from goldsmith.store import Workspace
+
+    found = add_documents(Workspace(workspace), paths, told=lambda text: click.echo(text, err=True))
+    counted = ", ".join(f"{found[name]} {name}" for name in ("added", "changed", "unchanged", "empty"))
+    emit(found, f"{found['files']} files: {counted}, {len(found['failed'])} failed", as_json)
+    return PARTIAL if found["failed"] else 0
+
+
+@docs.command("list")
+@workspace_option
+@json_option
+def docs_list(workspace: str, as_json: bool) -> None:
+    """List the documents of the index."""
+    from goldsmith.annotate.documents import list_documents
+    from goldsmith.store import Workspace
+
+    found = list_documents(Workspace(workspace))
+    rows: list[tuple[str, ...]] = [(row["path"], row["title"], str(row["passages"])) for row in found]
+    emit(found, table(rows, ("document", "title", "passages")), as_json)
+
+
+@docs.command("remove")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@workspace_option
+@json_option
+def docs_remove(paths: tuple[Path, ...], workspace: str, as_json: bool) -> None:
+    """Take documents, or those of folders, out of the index; the files stay."""
+    from goldsmith.annotate.documents import remove_documents
+    from goldsmith.store import Workspace
+
+    found = remove_documents(Workspace(workspace), paths)
+    emit(found, f"{found['removed']} documents are no longer in the index", as_json)
+
+
 @command.command()
 @workspace_option
 @json_option
@@ -119,7 +166,7 @@ def status(workspace: str, as_json: bool) -> None:
 @workspace_option
 @json_option
 def export(out: Path, workspace: str, as_json: bool) -> None:
-    """Write votes, gold, annotators, batches, coverage, throughput and events as CSV files."""
+    """Write votes, gold, annotators, batches, coverage, throughput, tools, their uses and events as CSV files."""
     from goldsmith.annotate.desk import export_annotation
     from goldsmith.store import Workspace
 
@@ -138,9 +185,24 @@ def _told(found: dict[str, Any]) -> str:
     flagged = [
         f"{row['name']}: {', '.join(flag['kind'] for flag in row['flags'])}" for row in found["annotators"] if row["flags"]
     ]
+    tools: list[tuple[str, ...]] = [
+        (row["tool"], str(row["uses"]), _share(row["with"]), _share(row["without"])) for row in found["tools"] if not row["task"]
+    ]
     return "\n".join(
-        [*lines, table(rows, ("batch", "gate", "alpha first", "alpha retest")), *(["look at:", *flagged] if flagged else [])]
+        [
+            *lines,
+            table(rows, ("batch", "gate", "alpha first", "alpha retest")),
+            *([table(tools, ("tool", "uses", "checks right with", "without"))] if tools else []),
+            *(["look at:", *flagged] if flagged else []),
+        ]
     )
+
+
+def _share(arm: dict[str, Any]) -> str:
+    """Accuracy on hidden checks with its interval."""
+    if arm["accuracy"] is None:
+        return "-"
+    return f"{100 * arm['accuracy']:.0f} % ({100 * arm['low']:.0f} to {100 * arm['high']:.0f} %) of {arm['checks']}"
 
 
 def _alpha(row: dict[str, Any]) -> str:

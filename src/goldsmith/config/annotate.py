@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from goldsmith.config.base import Section
+from goldsmith.config.tools import ToolsConfig
 
 
 class OidcConfig(Section):
@@ -74,6 +75,7 @@ class AnnotateConfig(Section):
     """Unit of people's hourly costs."""
     oidc: OidcConfig = OidcConfig()
     label_studio: LabelStudioConfig = LabelStudioConfig()
+    tools: ToolsConfig = ToolsConfig()
 
     @field_validator("quotas")
     @classmethod

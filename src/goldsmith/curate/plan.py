@@ -17,7 +17,7 @@ def plan(config: GoldsmithConfig) -> list[Step]:
     """Return the steps that a configuration asks for."""
     rounds = config.rounds.count
     steps = [*_entry_steps(), *_gold_steps(), *_round_steps(rounds), *_curation_steps(rounds)]
-    if config.verify.max_pairs:
+    if config.verify.max_pairs or config.verify.answer_field:
         for number in range(rounds + 1):
             place = next(at for at, step in enumerate(steps) if step.name == f"gold_{number}")
             steps.insert(place, _verify_step(number))

@@ -22,6 +22,7 @@ from goldsmith.gold.retests import forget_open
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import CHECK_ITEMS, LEASES, PAIR_STATES, RETESTS, VOTES
 from goldsmith.gold.settle import settle
+from goldsmith.gold.tool_uses import join_to_vote, uses_for_vote
 from goldsmith.gold.votes import vote_row
 from goldsmith.identity import canonical_json
 from goldsmith.types import ToolUse, Vote, VoteChoice
@@ -114,8 +115,11 @@ def _cast(room: Room, connection: sa.Connection, person: Person, ballot: Ballot)
     if lease.round == "expert" and not ballot.rationale.strip():
         raise Conflict("an expert's decision needs a rationale")
     counts = lease.state == "active" and lease.expires_at > room.clock() and _take(connection, lease)
-    vote = _vote(room, lease, ballot, lease.round if counts else "late")
+    used = uses_for_vote(connection, lease.lease_id)
+    vote = _vote(room, lease, ballot, lease.round if counts else "late", [*used, *ballot.tools])
     connection.execute(VOTES.insert().values(vote_row(vote, recorded=False, lease_id=lease.lease_id)))
+    if used:
+        join_to_vote(connection, lease.lease_id, vote.vote_id)
     events.record(connection, room.clock(), person.person_id, "vote.cast", lease.pair_id, **vote.model_dump())
     if counts:
         connection.execute(LEASES.update().where(LEASES.c.lease_id == lease.lease_id).values(state="voted"))
@@ -153,13 +157,14 @@ def _take(connection: sa.Connection, lease: Lease) -> bool:
     return True
 
 
-def _vote(room: Room, lease: Lease, ballot: Ballot, round_: str) -> Vote:
+def _vote(room: Room, lease: Lease, ballot: Ballot, round_: str, tools: list[ToolUse]) -> Vote:
     final = {"choice": ballot.choice, "strength": _strength(ballot)}
     before = lease.first_choice
     return Vote.model_validate(
         {
             **ballot.model_dump(exclude={"lease_id"}),
             **final,
+            "tools": tools,
             "reason": ballot.reason if ballot.choice == "discard" else None,
             "pair_id": lease.pair_id,
             "annotator": lease.person_id,

@@ -14,7 +14,8 @@ from goldsmith.gold import progress
 from goldsmith.gold.annotators import annotators
 from goldsmith.gold.batches import batches
 from goldsmith.gold.room import Room
-from goldsmith.gold.schema import EVENTS, PAIR_STATES, PEOPLE, VOTES
+from goldsmith.gold.schema import EVENTS, PAIR_STATES, PEOPLE, TOOL_USES, VOTES
+from goldsmith.gold.tool_evidence import tool_evidence
 
 Rows = Iterator[Mapping[str, Any]]
 AT_ONCE = 1000
@@ -27,7 +28,7 @@ def csv_lines(room: Room, name: str) -> Iterator[str]:
 
     Args:
         room: the room.
-        name: `votes`, `gold`, `annotators`, `batches`, `coverage`, `throughput` or `events`.
+        name: `votes`, `gold`, `annotators`, `batches`, `coverage`, `throughput`, `tools`, `tool_uses` or `events`.
     """
     columns: list[str] | None = None
     with room.database.read() as connection:
@@ -70,15 +71,20 @@ def _annotators(room: Room, connection: sa.Connection) -> Rows:
 
 def _batches(room: Room, connection: sa.Connection) -> Rows:
     for row in batches(room, connection):
-        flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
-        for check, agreement in row.items():
-            if isinstance(agreement, dict):
-                flat |= {f"{check}_{part}" if part != "alpha" else check: value for part, value in agreement.items()}
-        yield flat
+        yield _flat(row, whole="alpha")
 
 
 def _coverage(_room: Room, connection: sa.Connection) -> Rows:
     yield from progress.coverage(connection)
+
+
+def _tools(_room: Room, connection: sa.Connection) -> Rows:
+    for row in tool_evidence(connection):
+        yield _flat(row)
+
+
+def _tool_uses(_room: Room, connection: sa.Connection) -> Rows:
+    yield from _streamed(connection, sa.select(TOOL_USES).order_by(TOOL_USES.c.at, TOOL_USES.c.use_id))
 
 
 def _throughput(room: Room, connection: sa.Connection) -> Rows:
@@ -92,8 +98,19 @@ TABLES: dict[str, Callable[[Room, sa.Connection], Rows]] = {
     "batches": _batches,
     "coverage": _coverage,
     "throughput": _throughput,
+    "tools": _tools,
+    "tool_uses": _tool_uses,
     "events": _events,
 }
+
+
+def _flat(row: Mapping[str, Any], whole: str = "") -> dict[str, Any]:
+    """A row whose inner dicts become columns, `<name>_<part>`; the part called `whole` is the name alone."""
+    flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
+    for name, inner in row.items():
+        if isinstance(inner, dict):
+            flat |= {f"{name}_{part}" if part != whole else name: value for part, value in inner.items()}
+    return flat
 
 
 def _streamed(connection: sa.Connection, query: Any) -> Rows:

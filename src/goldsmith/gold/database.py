@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from goldsmith.errors import StoreError, UserError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test compares it with the folder."""
 UPGRADE_LOCK = 0x601D
 BUSY_SECONDS = 10

@@ -2,7 +2,7 @@
 
 Three groups. What is only added to: `votes` (a record never changes; `withdrawn_at` is set by an undo), `queue` (the texts), `events` (triggers refuse
 any change). What is the present state of these, kept beside them so that nothing scans them: `pair_states`, `leases`, `retests`. People: `people`,
-`invitations`, `sessions`, `sign_in_attempts`. Times are seconds since 1970 in UTC; JSON stands in text columns.
+`invitations`, `sessions`, `sign_in_attempts`. What people did with tools while they voted is in `tool_uses`. Times are seconds since 1970 in UTC; JSON stands in text columns.
 """
 
 from __future__ import annotations
@@ -149,6 +149,24 @@ CHECK_ITEMS = sa.Table(
     sa.Index("check_items_by_use", "use", "draw"),
 )
 """Pairs whose answer is known; `use`: `qualify` or `check`."""
+
+TOOL_USES = sa.Table(
+    "tool_uses",
+    METADATA,
+    sa.Column("use_id", ID, primary_key=True),
+    sa.Column("lease_id", ID, nullable=False, index=True),
+    sa.Column("pair_id", ID, nullable=False, index=True),
+    sa.Column("person_id", ID, nullable=False),
+    sa.Column("tool", sa.String(32), nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("failure", sa.String(40)),
+    sa.Column("flag", sa.String(40)),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("vote_id", LONG_ID, index=True),
+)
+"""One question to a tool; `vote_id` is set when the lease's vote comes, and stays empty for an answer that came after it."""
 
 PEOPLE = sa.Table(
     "people",

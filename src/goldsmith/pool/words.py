@@ -15,10 +15,10 @@ import numpy as np
 _FOLD = bytes(byte + 32 if 65 <= byte <= 90 else (byte if 48 <= byte <= 57 or 97 <= byte <= 122 else 32) for byte in range(256))
 """ASCII: capitals to small letters, letters and digits kept, everything else to a space."""
 
-_CJK = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+CJK = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 """Han characters and kana, which are written without spaces. Hangul is: its words are runs like any other."""
 # Some signs lie in these ranges too; only a letter is a word.
-_WORD = re.compile(f"(?=[^\\W_])[{_CJK}]|[^\\W_{_CJK}]+")
+_WORD = re.compile(f"(?=[^\\W_])[{CJK}]|[^\\W_{CJK}]+")
 
 _PUNCTUATION = "\u2019\u2018\u201c\u201d\u2014\u2013\u2026\u2022\u00a0\u2192\u20ac\u00b0\u00d7"
 """Signs common in otherwise plain English text. Those that NFKC turns into no letter or digit may become a space at once."""

@@ -36,7 +36,7 @@ def test_every_sentence_that_a_template_names_is_there(path: Path) -> None:
 
 
 def test_every_sentence_that_the_script_names_is_there() -> None:
-    source = "".join(path.read_text(encoding="utf-8") for path in (ROOM / "static").glob("*.js"))
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOM / "static").rglob("*.js"))
     named = set(re.findall(r'\bsay\("([^"]+)"', source))
     assert named
     assert {key for key in named if f"js.{key}" not in messages("en")} == set()

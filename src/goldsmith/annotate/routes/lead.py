@@ -10,9 +10,8 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from goldsmith.annotate.failures import answer
-from goldsmith.annotate.pages import page
+from goldsmith.annotate.pages import as_json, page
 from goldsmith.annotate.people.sessions import Session
-from goldsmith.annotate.routes.work import as_json
 from goldsmith.annotate.services import services
 from goldsmith.annotate.summary import EXPORTS
 from goldsmith.annotate.task import ATTRIBUTES, iso
@@ -23,6 +22,7 @@ from goldsmith.gold.events import events_of
 from goldsmith.gold.people import all_people
 from goldsmith.gold.retests import draw_more
 from goldsmith.gold.schema import EVENTS, PAIR_STATES, QUEUE, VOTES
+from goldsmith.gold.tool_uses import uses_of_votes
 from goldsmith.retrieve.text import plain_text
 
 router = APIRouter(tags=["lead"])
@@ -102,13 +102,14 @@ def pair_page(request: Request, pair_id: PairId) -> Response:
             return answer(request, "not-found", f"the queue has no pair '{pair_id}'")
         names = {person.person_id: person.name for person in all_people(connection)}
         votes = connection.execute(sa.select(VOTES).where(VOTES.c.pair_id == pair_id).order_by(VOTES.c.at)).mappings().all()
+        uses = uses_of_votes(connection, [vote["vote_id"] for vote in votes])
         log = events_of(connection, subject=pair_id)
     return page(
         request,
         "pair.html",
         pair=_pair(request, row),
         **{name: row[name] for name in ("batch", "state", "label", "how")},
-        votes=[_vote(vote, names) for vote in votes],
+        votes=[{**_vote(vote, names), "uses": uses.get(vote["vote_id"], [])} for vote in votes],
         hints=json.loads(row["checks"]) if row["checks"] else None,
         events=[{**_event(event, names)} for event in log],
     )

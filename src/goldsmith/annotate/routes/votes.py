@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from goldsmith.annotate.routes.work import as_json, current_standing
+from goldsmith.annotate.pages import as_json
+from goldsmith.annotate.routes.work import current_standing
 from goldsmith.annotate.services import services
 from goldsmith.annotate.task import iso, task_json
 from goldsmith.annotate.visitor import check_call, signed_in

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from goldsmith.annotate.pages import page
+from goldsmith.annotate.pages import as_json, page
 from goldsmith.annotate.people.sessions import Session
 from goldsmith.annotate.services import services
 from goldsmith.annotate.task import has_hints, hints_json, iso, raw_json, standing_json, task_json
+from goldsmith.annotate.tools.catalogue import tools_on
 from goldsmith.annotate.visitor import check_call, signed_in
 from goldsmith.gold.assign import Nothing, next_lease, standing_of
 from goldsmith.gold.cast import DISCARD_REASONS, LONGEST_RATIONALE
@@ -59,11 +59,6 @@ class SkipBody(Body):
     """Why a pair is put aside."""
 
     reason: str = Field(default="", max_length=1000)
-
-
-def as_json(value: Any) -> Response:
-    """Return a value as JSON; orjson, since tasks hold long texts."""
-    return Response(orjson.dumps(value), media_type="application/json")
 
 
 @router.get("/work")
@@ -180,6 +175,7 @@ def _screen(request: Request, session: Session, mode: str) -> Response:
         "rationale_required": mode == "expert",
         "retry_seconds": RETRY_SECONDS,
         "discard_reasons": list(DISCARD_REASONS),
+        "tools": tools_on(room.rules.tools),
     }
     return page(request, "work.html", mode=mode, settings=settings, standing=current_standing(request, session.person))
 

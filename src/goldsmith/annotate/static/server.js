@@ -14,14 +14,14 @@ export class Refused extends Error {
 }
 
 export function makeServer(csrf) {
-  return async function call(method, path, body) {
+  return async function call(method, path, body, seconds = 20) {
     const request = { method, headers: { "X-CSRF-Token": csrf, Accept: "application/json" }, credentials: "same-origin" };
     if (body !== undefined) {
       request.headers["Content-Type"] = "application/json";
       request.body = JSON.stringify(body);
     }
     const limit = new AbortController();
-    const clock = setTimeout(() => limit.abort(), 20000);
+    const clock = setTimeout(() => limit.abort(), seconds * 1000);
     request.signal = limit.signal;
     let answer, found;
     try {

@@ -1,5 +1,7 @@
 // The task on the screen: conversation, the two replies in their three forms, attributes, the votes that an expert weighs.
 
+import { usesList } from "./tools/uses.js";
+
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 const byId = (id) => document.getElementById(id);
 
@@ -89,6 +91,7 @@ export function makeView(say) {
       {},
       element("p", {}, element("strong", {}, sentence(task, vote)), ` · ${say(`confidence.${vote.confidence}`)}`, reason ? ` · ${reason}` : null),
       vote.rationale ? element("blockquote", { dir: "auto" }, vote.rationale) : element("p", { className: "soft" }, say("no-rationale")),
+      usesList(say, vote.uses || []),
     );
   }
 
@@ -137,6 +140,7 @@ export function makeView(say) {
       showForm("formatted");
       byId("context").open = true;
     },
+    foreign,
     showHints,
     showForm,
     rawBox,

@@ -2,12 +2,15 @@
 
 import { makeAnswer } from "./answer.js";
 import { makeDrafts } from "./drafts.js";
+import { makeForms } from "./forms.js";
 import { makeKeep } from "./keep.js";
 import { makeKeys } from "./keys.js";
 import { makeNotices } from "./notices.js";
 import { makeOutbox } from "./outbox.js";
 import { makeServer } from "./server.js";
 import { makeTimer } from "./timer.js";
+import { makeToolBox } from "./tools/box.js";
+import { makeUndo } from "./undo.js";
 import { element, makeView } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
@@ -28,9 +31,6 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel(`goldsmith.$
 const drafts = makeDrafts({ keep, call, everySeconds: settings.draft_seconds, lease: () => (task && mayGoOn && !isSending ? task.lease_id : null), read: answer.read, say, notice, explain });
 
 let task = null; // what is on the screen
-let shownAs = "formatted"; // which form of the replies
-let texts = {}; // raw texts and difference of this task, once asked for
-let last = null; // the vote given before: {vote_id, task, undoUntil}
 let mayGoOn = true; // false while the person reads the answer to a qualification item
 let isSending = false; // while the answer is on its way it does not change
 let pendingChoice = Promise.resolve();
@@ -54,10 +54,10 @@ function lock(isLocked) {
 
 function show(found) {
   task = found;
-  texts = {};
-  shownAs = "formatted";
   mayGoOn = true;
   lock(false);
+  forms.reset();
+  tools.reset();
   drafts.cancel();
   drafts.loaded();
   pendingChoice = Promise.resolve();
@@ -121,7 +121,7 @@ async function submit() {
   drafts.cancel();
   lock(true);
   keep.saveDraft(task.lease_id, vote);
-  last = { vote_id: vote.vote_id, task, undoUntil: null };
+  undo.given(vote, task);
   timer.stop();
   await pendingChoice;
   await outbox.send(vote);
@@ -132,8 +132,7 @@ function afterVote(vote, confirmed) {
   const isThis = task && task.lease_id === vote.lease_id;
   keep.dropDraft(vote.lease_id);
   showStanding(confirmed.standing);
-  if (last && last.vote_id === vote.vote_id) last.undoUntil = confirmed.undo_until;
-  showUndo();
+  undo.confirmed(vote, confirmed.undo_until);
   said(say(confirmed.state === "late" ? "saved.late" : "saved"), "good");
   channel?.postMessage({ voted: vote.lease_id });
   if (!isThis) return;
@@ -177,9 +176,12 @@ const outbox = makeOutbox({
     if (count && problem && problem.status !== 0) explain(problem);
     notice("queue", count ? say(count === 1 ? "queue.one" : "queue.many", { count, seconds: settings.retry_seconds }) : "", { tone: "warn" });
     if (!count) notice("problem", "");
-    showUndo();
+    undo.showWhether();
   },
 });
+const undo = makeUndo({ keep, call, outbox: () => outbox, show, said, explain, say });
+const forms = makeForms({ call, view, task: () => task, explain });
+const tools = await makeToolBox({ tools: settings.tools, call, say, foreign: view.foreign, lease: () => (task && mayGoOn ? task.lease_id : null), replies: () => task.replies, explain });
 
 // --- actions
 
@@ -216,21 +218,6 @@ function recordFirst() {
   );
 }
 
-async function showAs(name) {
-  if (!task || name === shownAs) name = "formatted";
-  if (!task) return;
-  const here = task;
-  try {
-    if (name !== "formatted" && !texts[name]) texts[name] = await call("GET", `/api/leases/${here.lease_id}/${name}`);
-    if (task !== here) return;
-    shownAs = name;
-    const replies = name === "formatted" ? [] : texts[name].replies;
-    view.showForm(name, replies.map((reply) => (name === "raw" ? view.rawBox(reply.text) : view.differenceBox(reply.html))));
-  } catch (refusal) {
-    explain(refusal);
-  }
-}
-
 async function skip() {
   if (!task || !mayGoOn || isSending) return;
   lock(true);
@@ -244,34 +231,6 @@ async function skip() {
   }
 }
 
-const canUndo = () => last !== null && (last.undoUntil === null ? keep.waiting().some((vote) => vote.vote_id === last.vote_id) : Date.parse(last.undoUntil) > Date.now());
-
-function showUndo() {
-  document.querySelector('[data-do="undo"]').disabled = !canUndo();
-}
-
-async function undo() {
-  if (!canUndo()) return;
-  const given = last;
-  const vote = keep.waiting().find((one) => one.vote_id === given.vote_id);
-  if (vote && (await outbox.takeBack(vote.vote_id))) {
-    last = null;
-    keep.saveDraft(vote.lease_id, vote);
-    show({ ...given.task, draft: vote });
-    return showUndo();
-  }
-  try {
-    const found = await call("POST", `/api/votes/${given.vote_id}/undo`, {});
-    last = null;
-    show(found.task);
-    said(say("undone"));
-  } catch (refusal) {
-    if (refusal.status === 409) last = null;
-    refusal.status === 409 ? said(say("undo-late"), "warn", 6) : explain(refusal);
-  }
-  showUndo();
-}
-
 function toggleContext() {
   byId("context").open = !byId("context").open;
 }
@@ -279,9 +238,9 @@ function toggleContext() {
 const actions = {
   1: () => pick("1-much"), 2: () => pick("1"), 3: () => pick("tie"), 4: () => pick("2"), 5: () => pick("2-much"), x: () => pick("discard"), 0: () => pick("discard"),
   q: () => confidence(1), w: () => confidence(2), e: () => confidence(3),
-  r: () => byId("rationale").focus(), s: skip, u: undo, c: toggleContext, f: () => showAs("formatted"), t: () => showAs("raw"), d: () => showAs("difference"),
+  r: () => byId("rationale").focus(), s: skip, u: undo.takeBack, c: toggleContext, f: () => forms.show("formatted"), t: () => forms.show("raw"), d: () => forms.show("difference"),
   j: () => window.scrollBy({ top: window.innerHeight * 0.5 }), k: () => window.scrollBy({ top: -window.innerHeight * 0.5 }),
-  "?": () => byId("keys").showModal(),
+  "?": () => byId("keys").showModal(), ...tools.keys,
 };
 
 function confidence(value) {
@@ -290,7 +249,7 @@ function confidence(value) {
   drafts.save();
 }
 
-const buttons = { formatted: () => showAs("formatted"), raw: () => showAs("raw"), difference: () => showAs("difference"), undo, skip, again: next, keys: () => byId("keys").showModal() };
+const buttons = { formatted: () => forms.show("formatted"), raw: () => forms.show("raw"), difference: () => forms.show("difference"), undo: undo.takeBack, skip, again: next, keys: () => byId("keys").showModal() };
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", (event) => {
     if (event.detail) button.blur(); // after a click of the mouse, Enter is to submit again
@@ -323,7 +282,6 @@ channel?.addEventListener("message", (event) => {
   said(say("other-tab"), "plain", 6);
   next();
 });
-setInterval(showUndo, 5000);
 
 keep.forgetOld();
 showStanding(JSON.parse(room.standing));
