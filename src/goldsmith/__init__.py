@@ -36,6 +36,8 @@ _HOMES = {
     "evaluate_models": "goldsmith.evaluate.evaluate",
     "write_comparison": "goldsmith.evaluate.compare",
     "write_report": "goldsmith.curate",
+    "export_model": "goldsmith.export.export",
+    "bench_deploy": "goldsmith.export.bench",
     "serve": "goldsmith.serve",
     "verify_server": "goldsmith.serve",
     "Client": "goldsmith.client",

@@ -11,7 +11,7 @@ LEVELS = [
     {"types", "errors", "identity", "config", "version", "progress", "wire"},
     {"store", "llm", "models", "client"},
     {"pool", "benchdata", "reward", "retrieve", "gold"},
-    {"attributes", "judge", "train", "evaluate"},
+    {"attributes", "judge", "train", "evaluate", "export"},
     {"curate"},
     {"annotate", "serve", "integrations"},
     {"cli", "__main__"},

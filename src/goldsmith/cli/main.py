@@ -34,6 +34,8 @@ VERBS = {
     "train": "Train a reward model on a file of pairs.",
     "score": "Score a file of pairs, conversations or candidates with a reward model.",
     "eval": "Evaluate reward models and judges on the seven benchmarks.",
+    "export": "Write a reward model for ONNX Runtime, OpenVINO or GPUs, and compare its scores.",
+    "bench-deploy": "Measure every way to deploy a reward model on this machine.",
     "serve": "Serve reward models over HTTP.",
     "serve-key": "Make or withdraw an API key of a server.",
     "verify-server": "Check that a running server gives a model's golden scores.",

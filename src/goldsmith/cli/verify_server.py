@@ -24,10 +24,16 @@ WAYS = ("goldsmith", "vllm", "sglang", "tei", "openrlhf", "llamafactory")
 )
 @click.option("--dialect", type=click.Choice(WAYS), default="goldsmith", show_default=True, help="How the server is asked.")
 @click.option("--model", help="The model's name on the server.")
-@click.option("--tolerance", type=click.FloatRange(min=0.0), default=1e-3, show_default=True, help="Times max(1, |score|).")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0.0),
+    help="Times max(1, |score|). [default: 1e-3; for an export its parity report's]",
+)
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Of a request, s.")
 @json_option
-def command(url: str, golden: Path, dialect: str, model: str | None, tolerance: float, timeout_s: float, as_json: bool) -> int:
+def command(
+    url: str, golden: Path, dialect: str, model: str | None, tolerance: float | None, timeout_s: float, as_json: bool
+) -> int:
     """Check a running server (ours, vLLM, SGLang, TEI, ...) against a model's golden scores; ends with 1 when one differs.
 
     An API key is read from GOLDSMITH_API_KEY.

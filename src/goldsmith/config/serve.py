@@ -21,8 +21,8 @@ class ServeConfig(Section):
     """Port; 0: any free one."""
     dialect: Dialect = "vllm"
     """Whose shapes the paths have that several dialects share; every dialect is also under `/<dialect>/`."""
-    engine: Literal["torch"] = "torch"
-    """What computes the model."""
+    engine: Literal["auto", "torch", "onnx", "openvino"] = "auto"
+    """What computes the model; `auto`: what its folder was exported for, else torch."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the trunk; `auto`: bfloat16 where the processor multiplies it natively, else float32."""
     max_length: int | None = Field(default=None, ge=16)

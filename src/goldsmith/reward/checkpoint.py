@@ -92,7 +92,7 @@ def _fetched(hub_id: str) -> Path:
 def checkpoint_digest(folder: Path) -> str:
     """Return the SHA-256 over names and bytes of everything that decides a score: weights, configuration, tokenizer, template."""
     names = sorted({path.name for pattern in _CONTENT for path in folder.glob(pattern)})
-    return combined_digest(f"{name} {_file_digest(folder / name)}" for name in names)
+    return combined_digest(f"{name} {file_digest_of(folder / name)}" for name in names)
 
 
 FileState = tuple[str, int, int]
@@ -110,7 +110,8 @@ def trust_digests(known: Mapping[FileState, str]) -> None:
     _known.update(known)
 
 
-def _file_digest(path: Path) -> str:
+def file_digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read once as long as it does not change."""
     status = path.stat()
     state = (str(path), status.st_size, status.st_mtime_ns)
     if state not in _known:

@@ -13,6 +13,7 @@ from goldsmith.reward.checkpoint import Dtype, checkpoint_digest, locate, read_c
 from goldsmith.reward.classifier import load_classifier
 from goldsmith.reward.ensemble import HeadEnsemble
 from goldsmith.reward.grouping import Progress, Reply, group_replies
+from goldsmith.reward.manifest import read_manifest
 from goldsmith.reward.packing import Group, collate, plan_batches
 from goldsmith.reward.readout import Pooling, open_renderer, to_the_read_token
 from goldsmith.reward.remote_code import check_forward, trusts_code
@@ -90,7 +91,8 @@ class RewardModel:
         """Return the reward model of a folder or hub id.
 
         Args:
-            path_or_id: folder that `goldsmith train` made, or any decoder with a sequence-classification head of one label.
+            path_or_id: folder that `goldsmith train` or `goldsmith export` made, or any decoder with a sequence-classification head of
+                one label. An exported graph computes in its own arithmetic and pools as it was exported; `dtype` and `pooling` are not read.
             max_length: tokens of a conversation at most; none: what the model was trained with, else the smaller of 16,384 and its maximum.
             dtype: of the trunk; the head is always float32.
             pooling: none: what the model was made with (`last`).
@@ -102,6 +104,13 @@ class RewardModel:
             UserError: no such model, no classifier with one label, no head among the weights, no chat template, no usable pad.
         """
         folder = locate(path_or_id)
+        manifest = read_manifest(folder)
+        if manifest is not None and manifest.target != "hf":
+            from goldsmith.reward.exported import ExportedModel
+
+            return ExportedModel.open(
+                folder, manifest, max_length=max_length, truncation_side=truncation_side, token_budget=token_budget
+            )
         made = read_card(folder)
         pooling = pooling or made.get("pooling", "last")
         classifier = load_classifier(folder, dtype, remote_code=remote_code)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from goldsmith.client.attempts import verification
 from goldsmith.errors import ProviderError, UserError
 from goldsmith.reward.golden import GoldenScore, read_golden
+from goldsmith.reward.manifest import read_manifest
 from goldsmith.serve.items import sigmoid
 from goldsmith.wire import goldsmith, llamafactory, openrlhf, sglang, tei, vllm
 
@@ -142,7 +143,7 @@ def verify_server(
     dialect: str = "goldsmith",
     model: str | None = None,
     api_key: str | None = None,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     timeout_s: float = 120.0,
     transport: httpx2.BaseTransport | None = None,
 ) -> Verification:
@@ -154,7 +155,8 @@ def verify_server(
         dialect: one of `WAYS`.
         model: name under which the server has the model; none: sent in no request.
         api_key: sent as `Authorization: Bearer`.
-        tolerance: how far a score may be from its golden one, times max(1, |score|).
+        tolerance: how far a score may be from its golden one, times max(1, |score|); none: 1e-3, or the largest difference in the parity
+            report where `golden` is the folder of an export.
         timeout_s: of each request.
         transport: of httpx2, for tests.
 
@@ -170,7 +172,13 @@ def verify_server(
     with httpx2.Client(**options, trust_env=False) as http:
         alone = [_ask(http, url, way, [row], model)[0][0] for row in rows]
         together, told = _ask(http, url, way, rows, model)
-    return _judged(rows, alone, together, tolerance, url=url, dialect=dialect, headers=told)
+    wide = _exported_tolerance(golden) if tolerance is None else tolerance
+    return _judged(rows, alone, together, wide, url=url, dialect=dialect, headers=told)
+
+
+def _exported_tolerance(golden: Path) -> float:
+    manifest = read_manifest(golden) if golden.is_dir() else None
+    return TOLERANCE if manifest is None else TOLERANCE + manifest.largest
 
 
 def _ask(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from goldsmith.reward.packing import Group
 
-ENGINES = ("torch",)
+ENGINES = ("auto", "torch", "onnx", "openvino")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class EngineSpec:
     """What a worker needs to open an engine (sent to it; plain values).
 
     Attributes:
-        engine: one of `ENGINES`.
+        engine: one of `ENGINES`; `auto`: what the folder was exported for, else torch.
         path: folder of the model.
         dtype: arithmetic.
         max_length: tokens of a conversation at most; none: the model's.
@@ -73,11 +73,29 @@ def open_engine(spec: EngineSpec) -> Engine:
     """
     from goldsmith.serve.engines.check import check_engine
 
-    if spec.engine != "torch":
-        raise UserError(f"engine {spec.engine!r}: there is {', '.join(ENGINES)}")
-    engine = _torch_engine(spec)
+    engine = _opened(spec)
     check_engine(engine, spec)
     return engine
+
+
+def _opened(spec: EngineSpec) -> Engine:
+    from goldsmith.reward.checkpoint import locate
+    from goldsmith.reward.manifest import read_manifest
+
+    if spec.engine not in ENGINES:
+        raise UserError(f"engine {spec.engine!r}: there is {', '.join(ENGINES)}")
+    manifest = read_manifest(locate(spec.path))
+    made_for = "torch" if manifest is None or manifest.target == "hf" else manifest.target
+    if spec.engine not in ("auto", made_for):
+        raise UserError(
+            f"{spec.path}: is computed by {made_for}, and the engine {spec.engine!r} is asked for; leave it out, or write another folder "
+            f"with `goldsmith export MODEL --to {'hf' if spec.engine == 'torch' else spec.engine}`"
+        )
+    if manifest is None or made_for == "torch":
+        return _torch_engine(spec)
+    from goldsmith.serve.engines.exported_engine import ExportedEngine
+
+    return ExportedEngine(spec, manifest)
 
 
 def _torch_engine(spec: EngineSpec) -> Engine:

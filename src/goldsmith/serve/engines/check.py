@@ -7,6 +7,7 @@ from pathlib import Path
 
 from goldsmith.errors import UserError
 from goldsmith.reward.golden import GOLDEN, read_golden
+from goldsmith.reward.manifest import read_manifest
 from goldsmith.serve.engines import Engine, EngineSpec
 from goldsmith.serve.share import Ids, group_sequences
 
@@ -19,6 +20,16 @@ ROUGH = 0.1
 def tolerance(dtype: str) -> float:
     """Return how far a score may be from its golden one, times max(1, |score|)."""
     return EXACT if dtype == "float32" else ROUGH
+
+
+def allowed_difference(folder: Path, dtype: str, score: float) -> float:
+    """Return how far an engine's score may be from its golden one: an export's as far as its parity report says, and `EXACT` beyond."""
+    size = max(1.0, abs(score))
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.dtype == "fp32":
+        return tolerance(dtype) * size
+    rough = ROUGH * size if dtype == "bfloat16" and manifest.target == "hf" else 0.0
+    return max(rough, manifest.largest + EXACT * size)
 
 
 def check_engine(engine: Engine, spec: EngineSpec) -> None:
@@ -38,9 +49,9 @@ def check_engine(engine: Engine, spec: EngineSpec) -> None:
                 f"{spec.path}: gives {score} for an ordinary conversation, so its weights or the arithmetic {engine.facts['dtype']} are "
                 "broken; it is not served. Load it with --dtype float32, or train it again"
             )
-        if rows and not abs(score - rows[place].score) <= tolerance(engine.facts["dtype"]) * max(1.0, abs(rows[place].score)):
+        if rows and not abs(score - rows[place].score) <= allowed_difference(folder, engine.facts["dtype"], rows[place].score):
             raise UserError(
-                f"{folder / GOLDEN}:{place + 1}: the golden score is {rows[place].score:.6f}, and {spec.engine} in "
+                f"{folder / GOLDEN}:{place + 1}: the golden score is {rows[place].score:.6f}, and {engine.facts['engine']} in "
                 f"{engine.facts['dtype']} gives {score:.6f}; it is not served. Were weights or tokenizer replaced? Then write the file "
                 "again with `goldsmith models golden MODEL`"
             )
