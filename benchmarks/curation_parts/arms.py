@@ -1,109 +1,32 @@
 """The arms: each turns a pool, a judge and a budget of human labels into what the final model is trained on.
 
 An arm sees a `Pool` and an `Oracle`, and nothing else. All arms that ask people spend the same budget; what people said stands in every
-training set of theirs.
+training set of theirs, the peers' too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from curation_parts.wall import Oracle, Pool
+from curation_parts.lab import Lab, Training, by_expected
 from goldsmith.config.curate import CurateConfig
 from goldsmith.curate.decide import ACTIONS, decide
 from goldsmith.curate.evidence import NONE, Evidence, from_margins
 from goldsmith.curate.gold_checks import fit_checked
+from goldsmith.curate.joint import Joint, fit_joint
 from goldsmith.curate.stack import SURFACE, Gold
 from goldsmith.curate.surface import Surface
-from goldsmith.retrieve.adaptive_k import adaptive_k
-from goldsmith.reward.head import fit_head, out_of_fold_scores
 
-L2 = (1e-3, 1e-2, 1e-1, 1.0)
-FOLDS = 5
 COMMITTEE = 5
-ROUNDS = 2
+KEEP, FLIP = 0.94, 0.82
+"""Precision that the beliefs must promise of what is kept, and of what is flipped."""
 HAS_CLEANLAB = find_spec("cleanlab") is not None
 """The package is optional: without it, confident learning is our own, and the table says so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """What the final model learns: `p_first` of the pairs in use (1 or 0 where hard); `kept` and `flipped` for the scorer.
-
-    `belief`: the probability that `first` is better before people's labels were put in, for the whole curve of thresholds.
-    """
-
-    use: Any
-    p_first: Any
-    kept: Any = None
-    flipped: Any = None
-    belief: Any = None
-
-
-class Lab:
-    """One pool with one oracle; what several arms need is computed once, from the pool and the answers alone."""
-
-    def __init__(self, pool: Pool, oracle: Oracle, seed: int) -> None:
-        self.pool, self.oracle, self.seed = pool, oracle, seed
-        self.num = len(pool.replies)
-
-    def margins(self, label: Any, use: Any) -> Any:
-        """Margins by heads fitted to labels of the pairs in use, out of fold by prompt, [N]."""
-        replies = self.pool.replies
-        named = [("first" if one else "second") if used else None for one, used in zip(label, use, strict=True)]
-        found = out_of_fold_scores(replies.first, replies.second, named, replies.prompts, L2, self.seed, folds=FOLDS)
-        return found.first - found.second
-
-    def at_random(self, count: int) -> Any:
-        """Places of that many pairs, prompts as different as possible."""
-        order = np.random.default_rng((self.seed, 3)).permutation(self.num)
-        return spread(order, self.pool.replies.prompts)[:count]
-
-    def by_errors(self, count: int) -> tuple[Any, Any]:
-        """Places that people see when half are drawn and the rest asked for by the errors on them, in rounds; and the silver asked for."""
-        gold = self.at_random(count - count // 2).tolist()
-        silver: list[int] = self.at_random(self.num)[len(gold) :][: 4 * count].tolist()
-        share = max(1, (count // 2) // ROUNDS)
-        while len(gold) < count:
-            ranked = self.retrieve(gold, silver)
-            fresh = [place for place in ranked if place not in set(gold)]
-            people = fresh[: min(share, count - len(gold))]
-            if not people:
-                people = [place for place in self.at_random(self.num).tolist() if place not in set(gold)][: count - len(gold)]
-            gold += people
-            silver += [place for place in fresh[len(people) :] if place not in set(silver)]
-        return np.array(gold), np.array(sorted(set(silver) - set(gold)))
-
-    def retrieve(self, gold: list[int], silver: list[int]) -> list[int]:
-        """The article's retrieval: neighbours of gold pairs by prompt, k by the error of a model trained on silver."""
-        use = np.zeros(self.num, dtype=bool)
-        use[silver] = True
-        margin = self.margins(self.pool.judge, use)
-        truth = self.oracle.ask(gold)
-        vectors = self.pool.replies.embedding
-        priority = np.zeros(self.num)
-        for place, is_first in zip(gold, truth, strict=True):
-            p = float(from_margins(margin[place] if is_first else -margin[place]))
-            likeness = vectors @ vectors[place]
-            likeness[[*gold, *silver]] = -np.inf
-            near = np.argsort(-likeness, kind="stable")[: adaptive_k(p)]
-            priority[near] += np.maximum(likeness[near], 0.0) * (1.0 - p)
-        return [int(place) for place in np.argsort(-priority, kind="stable") if priority[place] > 0]
-
-
-def spread(order: Any, prompts: Any) -> Any:
-    """Return places so that every prompt comes once before any comes twice."""
-    turns: dict[str, int] = {}
-    keys = []
-    for rank, place in enumerate(np.asarray(order).tolist()):
-        turn = turns[prompts[place]] = turns.get(prompts[place], -1) + 1
-        keys.append((turn, rank, place))
-    return np.array([place for _, _, place in sorted(keys)])
 
 
 def raw(lab: Lab) -> Training:
@@ -111,7 +34,8 @@ def raw(lab: Lab) -> Training:
 
 
 def llm_only(lab: Lab) -> Training:
-    return _hard(lab, lab.pool.judge, np.ones(lab.num, dtype=bool))
+    training = _hard(lab, lab.pool.judge, np.ones(lab.num, dtype=bool))
+    return _with_people(lab, training, lab.at_random(lab.oracle.budget))
 
 
 def human_only(lab: Lab) -> Training:
@@ -177,50 +101,72 @@ def stack(
     return arm
 
 
-def evidence(*, then_stack: bool, sure_above: float = 0.6) -> Callable[[Lab], Training]:
-    """Soft labels from label and judge alone, each under its noise transition; optionally a best RM fitted to them, and the full stack.
+def joint(
+    *, final: str = "soft", retrieval: str = "random", judge: bool = True, label: bool = True, surface: bool = True
+) -> Callable[[Lab], Training]:
+    """The truth, the noise of labels and judge, and a head, estimated together (`goldsmith.curate.joint`).
 
-    No model's margin goes into the first probabilities, so that errors which many pairs share are not confirmed by a model that learnt them.
+    `final`: the final model learns the probabilities (`soft`), what is kept and flipped (`hard`), or is the estimate's own head (`own`).
     """
 
     def arm(lab: Lab) -> Training:
-        gold = lab.at_random(lab.oracle.budget)
-        none = np.zeros(lab.num)
-        p_first = _stacked(lab, gold, none, none, surface=False)
-        if p_first is None:
-            return _with_people(lab, raw(lab), gold)
-        believed = _with_people(lab, Training(use=np.ones(lab.num, dtype=bool), p_first=p_first), gold)
-        if not then_stack:
-            return believed
-        best = soft_margins(lab, believed.p_first)
-        stacked = _stacked(lab, gold, best, _gold_margin(lab, gold))
-        p_first = p_first if stacked is None else stacked
-        config = CurateConfig(keep_rule="stack", sure_above=sure_above)
-        found = _decided(lab, gold, best, none, np.where(lab.pool.judge, 0, 1).astype(np.int8), p_first, config)
-        soft = Training(use=np.ones(lab.num, dtype=bool), p_first=p_first, kept=found.kept, flipped=found.flipped, belief=p_first)
-        return _with_people(lab, soft, gold)
+        budget = lab.oracle.budget
+        gold = (
+            lab.by_errors(budget)[0]
+            if retrieval == "error"
+            else lab.at_random(budget if retrieval == "random" else budget - budget // 2)
+        )
+        found = estimated(lab, gold, judge=judge, label=label, surface=surface)
+        if retrieval == "uncertainty":
+            gold = np.concatenate([gold, lab.nearest_even(found.p_first, budget - len(gold), without=gold)])
+            found = estimated(lab, gold, judge=judge, label=label, surface=surface)
+        right = np.where(lab.pool.label, found.p_first, 1.0 - found.p_first)
+        kept, flipped = by_expected(right, KEEP), by_expected(1.0 - right, FLIP)
+        everything = np.ones(lab.num, dtype=bool)
+        training = Training(
+            use=kept | flipped if final == "hard" else everything,
+            p_first=np.where(flipped, ~lab.pool.label, lab.pool.label).astype(float) if final == "hard" else found.p_first,
+            kept=kept, flipped=flipped, belief=found.p_first, weight=found.weight if final == "own" else None,
+        )  # fmt: skip
+        return _with_people(lab, training, gold)
 
     return arm
 
 
-def soft_margins(lab: Lab, p_first: Any) -> Any:
-    """Margins by heads fitted to soft labels, out of fold by prompt, [N]."""
-    from goldsmith.reward.head import assign_folds
+def estimated(lab: Lab, gold: Any, *, judge: bool = True, label: bool = True, surface: bool = True) -> Joint:
+    """Return the joint estimate with people's labels of these places."""
+    pool, human = lab.pool, np.full(lab.num, np.nan)
+    human[gold] = lab.oracle.ask(gold)
+    key = ("joint", human.tobytes(), judge, label, surface)
+    if key not in lab.memo:
+        sources = ({"label": pool.label.astype(float)} if label else {}) | ({"judges": pool.judge.astype(float)} if judge else {})
+        lab.memo[key] = fit_joint(
+            pool.replies.difference, pool.replies.prompts, sources, human, differs_of(lab), lab.seed, with_surface=surface
+        )
+    return lab.memo[key]
 
+
+def differs_of(lab: Lab) -> Surface:
     replies = lab.pool.replies
-    fold, margin = assign_folds(replies.prompts, FOLDS, lab.seed), np.empty(lab.num)
-    l2 = None
-    for part in range(int(fold.max()) + 1):
-        head = _soft_head(lab, p_first, np.flatnonzero(fold != part), L2 if l2 is None else (l2,))
-        l2, held = head.l2, fold == part
-        margin[held] = (replies.first[held] - replies.second[held]) @ head.weight
-    return margin
+    return Surface(length=np.asarray(replies.length, dtype=float), format=np.asarray(replies.format, dtype=float))
 
 
 def confident_learning(lab: Lab) -> Training:
     """Confident learning (cleanlab's, where the package is there): out-of-fold probabilities, pairs whose label is an issue go."""
     p = from_margins(lab.margins(lab.pool.label, np.ones(lab.num, dtype=bool)))
     return _dropping(lab, ~issues(lab.pool.label, p))
+
+
+def crowdlab(lab: Lab) -> Training:
+    """cleanlab's own way to join several annotators with a model: labels by consensus of label, judge and out-of-fold probabilities."""
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    said = np.stack([lab.pool.label, lab.pool.judge], axis=1).astype(int)
+    p = from_margins(lab.margins(lab.pool.judge, np.ones(lab.num, dtype=bool)))
+    found = get_label_quality_multiannotator(said, np.stack([1.0 - p, p], axis=1), verbose=False)
+    label = found["label_quality"]["consensus_label"].to_numpy().astype(float)
+    training = Training(use=np.ones(lab.num, dtype=bool), p_first=label)
+    return _with_people(lab, training, lab.at_random(lab.oracle.budget))
 
 
 def small_loss(lab: Lab) -> Training:
@@ -258,20 +204,21 @@ OURS: dict[str, Callable[[Lab], Training]] = {
     "+ recycling, paper, consistent": keep_rule("paper", "consistent"),
     "stack, hard": stack(soft=False),
     "stack, soft": stack(soft=True),
-    "stack, soft, twice": stack(soft=True, rounds=2),
-    "stack, soft, adaptive": stack(soft=True, retrieval="error"),
-    "stack, soft, judge's RM": stack(soft=True, teacher="judge"),
-    "stack, hard, judge's RM": stack(soft=False, teacher="judge"),
-    "evidence, soft": evidence(then_stack=False),
-    "evidence, then stack": evidence(then_stack=True),
+    "joint, soft": joint(),
+    "joint, hard": joint(final="hard"),
+    "joint, soft, adaptive": joint(retrieval="error"),
+    "joint, soft, uncertain": joint(retrieval="uncertainty"),
+    "joint, soft, no surface": joint(surface=False),
+    "joint, soft, no judge": joint(judge=False),
 }
 PEERS: dict[str, Callable[[Lab], Training]] = {
     "gold only": human_only,
-    "LLM labels only": llm_only,
+    "LLM labels + gold": llm_only,
     f"confident learning ({'cleanlab' if HAS_CLEANLAB else 'own'})": confident_learning,
     "small loss": small_loss,
     "agreement": agreement,
     "seed model": seed_model,
+    **({"CROWDLAB (cleanlab)": crowdlab} if HAS_CLEANLAB else {}),
 }
 ARMS: dict[str, Callable[[Lab], Training]] = {"raw": raw, **PEERS, **OURS}
 
@@ -300,22 +247,8 @@ def issues(label: Any, p_first: Any) -> Any:
 
 
 def final_head(lab: Lab, training: Training) -> Any:
-    """Return the weight of the head fitted to a training set; a soft label stands in both directions."""
-    replies, use = lab.pool.replies, np.flatnonzero(training.use)
-    if len(use) < 2 or len({replies.prompts[place] for place in use}) < 2:
-        return np.zeros(replies.first.shape[1])
-    return _soft_head(lab, training.p_first, use, L2).weight
-
-
-def _soft_head(lab: Lab, p_first: Any, use: Any, l2: Any) -> Any:
-    replies = lab.pool.replies
-    first, second, p = replies.first[use], replies.second[use], np.asarray(p_first, dtype=float)[use]
-    names = [replies.prompts[place] for place in use]
-    weights = np.concatenate([p, 1.0 - p])
-    held = weights > 0
-    chosen, rejected = np.concatenate([first, second])[held], np.concatenate([second, first])[held]
-    groups = [name for name, keep in zip([*names, *names], held, strict=True) if keep]
-    return fit_head(chosen, rejected, groups, l2, lab.seed, weights[held])
+    """Return the weight of the head fitted to a training set, on differences of features."""
+    return lab.fit(training.p_first, training.use).weight if training.weight is None else training.weight
 
 
 def _hard(lab: Lab, label: Any, use: Any) -> Training:
@@ -325,7 +258,7 @@ def _hard(lab: Lab, label: Any, use: Any) -> Training:
 def _with_people(lab: Lab, training: Training, gold: Any) -> Training:
     use, p_first = training.use.copy(), np.asarray(training.p_first, dtype=float).copy()
     use[gold], p_first[gold] = True, lab.oracle.ask(gold)
-    return Training(use=use, p_first=p_first, kept=training.kept, flipped=training.flipped, belief=training.belief)
+    return replace(training, use=use, p_first=p_first)
 
 
 def _silver(lab: Lab, gold: Any, silver: Any) -> Training:
@@ -357,7 +290,7 @@ def _stacked(lab: Lab, gold: Any, best: Any, by_gold: Any, *, surface: bool = Tr
     """The stack's probabilities from everything the pool holds; None where gold does not carry one."""
     replies, label = lab.pool.replies, np.where(lab.pool.label, 0, 1).astype(np.int8)
     judged = lab.pool.judge.astype(float)
-    differs = Surface(length=np.asarray(replies.length, dtype=float), format=np.asarray(replies.format, dtype=float))
+    differs = differs_of(lab)
     skip = () if surface else SURFACE
     known = Gold(
         truth=np.where(lab.oracle.ask(gold), 0, 1).astype(np.int8), contexts=[replies.prompts[place] for place in gold], label=label[gold],

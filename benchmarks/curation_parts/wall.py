@@ -22,14 +22,13 @@ class Replies:
     """N pairs as they are measured; no labels.
 
     Attributes:
-        first, second: features [N, D].
+        difference: features of `first` minus those of `second`, [N, D].
         embedding: of the prompt, unit vectors [N, E].
         prompts: prompt of each pair.
         length, format: log ratios of first over second [N].
     """
 
-    first: Any
-    second: Any
+    difference: Any
     embedding: Any
     prompts: Sequence[str]
     length: Any
@@ -39,7 +38,7 @@ class Replies:
         """Return some of the pairs."""
         names = np.asarray(self.prompts, dtype=object)[rows].tolist()
         return Replies(
-            first=self.first[rows], second=self.second[rows], embedding=self.embedding[rows], prompts=names,
+            difference=self.difference[rows], embedding=self.embedding[rows], prompts=names,
             length=self.length[rows], format=self.format[rows],
         )  # fmt: skip
 

@@ -56,3 +56,20 @@ def test_the_plan_says_what_it_cannot_tell(workspace: Workspace) -> None:
     assert found.probabilities == "calibrated"
     seen = {row["pair_id"] for row in workspace.table("gold").rows()}
     assert not seen & set(found.ask_first)
+
+
+def test_the_joint_rule_decides_the_same_pool(workspace: Workspace) -> None:
+    curate = workspace.config.curate.model_copy(update={"keep_rule": "joint"})
+    made = Workspace(workspace.root, workspace.config.model_copy(update={"curate": curate}))
+    run(made, restart=True)
+    facts = json.loads((made.runs()[-1] / "facts" / "stage2.json").read_text())["stack"]
+    assert facts["judge_noise"] is None
+    assert facts["label_noise"]["wrong"] < 0.5
+    gold = {row["pair_id"]: row["label"] for row in made.table("gold").rows()}
+    decisions = made.table("decisions").rows()
+    assert len(decisions) == made.table("pool").num_rows
+    unseen = [row for row in decisions if row["pair_id"] not in gold and row["label_before"] != "tie"]
+    assert {row["rule"] for row in unseen} <= {"joint-keep", "recycle-all"}
+    for row in unseen:
+        side = row["p_first"] if row["label_before"] == "first" else 1.0 - row["p_first"]
+        assert (row["action"] == "keep") == (side > made.config.curate.sure_above)

@@ -31,7 +31,7 @@ PARTIAL = 3
 )
 @click.option("--judge-model", metavar="NAME", help="The server's name of the judge.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the judge's key.")
-@click.option("--rule", type=click.Choice(["stack", "article", "paper"]), help="The keep rule. [default: stack]")
+@click.option("--rule", type=click.Choice(["joint", "stack", "article", "paper"]), help="The keep rule. [default: stack]")
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="A goldsmith.toml, for curate, reward, llm and judge."
 )

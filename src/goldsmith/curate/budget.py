@@ -114,7 +114,7 @@ def plan(workspace: Workspace, *, labels: int = 100, money: float = 10.0, progre
             curve={} if curve is None else {round(float(size)): value for size, value in zip(curve.sizes, curve.accuracy, strict=True)},
             human=gain_of_more(curve, labels, len(decided), context.seed), money=money, price_per_pair=price, llm_pairs=reach,
             llm=_scaled(worth, reach / max(1, judged_share)), places=places,
-            probabilities="calibrated" if workspace.config.curate.keep_rule == "stack" else "best RM", ask_first=ask_first,
+            probabilities="calibrated" if workspace.config.curate.keep_rule in ("stack", "joint") else "best RM", ask_first=ask_first,
         )  # fmt: skip
     finally:
         context.close()

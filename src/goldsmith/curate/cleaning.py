@@ -16,9 +16,10 @@ import numpy as np
 
 from goldsmith.config.curate import CurateConfig
 from goldsmith.curate.decide import ACTIONS, REASONS, decide, labels
-from goldsmith.curate.evidence import NONE, TIE, Evidence, codes, from_margins, on_side
+from goldsmith.curate.evidence import NONE, TIE, Evidence, codes, from_margins, on_side, p_of
 from goldsmith.curate.follows_length import LengthSums
-from goldsmith.curate.gold_checks import fit_checked
+from goldsmith.curate.gold_checks import Checked, fit_checked
+from goldsmith.curate.joint_checks import CheckedJoint, Everything, fit_joint_checked
 from goldsmith.curate.stack import Gold
 from goldsmith.curate.surface import Surface, surface
 from goldsmith.errors import UserError
@@ -109,10 +110,7 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
         label=np.where(label[usable] == TIE, NONE, label[usable]).astype(np.int8), best=best[usable], gold=gold_margin[usable],
         judged_p=known.judged_p[usable], differs=differs.of(usable),
     )  # fmt: skip
-    checked = fit_checked(evidence, seed)
-    p_first = None
-    if checked.fitted is not None:
-        p_first = checked.fitted.stack.p_first(label, best, gold_margin, known.judged_p, differs)
+    checked, p_first = _probabilities(known, evidence, usable, contexts, label, best, gold_margin, differs, config, seed)
     # A person's label stands for a pair; audit's too, but the report below measures the stack, not people.
     result = _decided(known, label, best, gold_margin, p_first, config)
     facts = {
@@ -121,6 +119,24 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
         "follows_length": _follows(best, gold_margin, differs),
     }
     return Cleaned(decisions=result, statements=list(dict.fromkeys([*checked.statements, *told])), facts=facts)
+
+
+def _probabilities(
+    known: Known, evidence: Gold, usable: NDArray[np.bool_], contexts: Sequence[str], label: Codes, best: Floats, gold: Floats, differs: Surface,
+    config: CurateConfig, seed: int,
+) -> tuple[Checked | CheckedJoint, Floats | None]:  # fmt: skip
+    """The probability that `first` is better, of each pair, by the joint estimate or the stack; None where gold carries neither."""
+    if config.keep_rule != "joint":
+        checked = fit_checked(evidence, seed)
+        stack = checked.fitted.stack if checked.fitted else None
+        return checked, stack.p_first(label, best, gold, known.judged_p, differs) if stack else None
+    assert known.features is not None
+    everything = Everything(
+        differences=known.features[0].astype(np.float64) - known.features[1], contexts=contexts, label=p_of(label), judged_p=known.judged_p,
+        human=np.where(usable, p_of(known.human), np.nan), differs=differs, model_p=None if known.best is None else from_margins(known.best),
+    )  # fmt: skip
+    joint = fit_joint_checked(everything, evidence, seed, config.folds)
+    return joint, None if joint.joint is None else joint.joint.p_first
 
 
 def _out_of_fold(known: Known, label: Codes, contexts: Sequence[str], l2: Sequence[float], seed: int, folds: int) -> Floats:
@@ -193,7 +209,7 @@ def _decided(
 
 
 def _without_gold(known: Known, label: Codes, best: Floats, config: CurateConfig, told: list[str]) -> Cleaned:
-    if config.keep_rule != "stack":
+    if config.keep_rule not in ("stack", "joint"):
         raise UserError(
             f"the rule '{config.keep_rule}' needs a gold RM, and so pairs with human labels; give them with --gold, or leave --rule out"
         )

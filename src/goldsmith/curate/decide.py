@@ -2,7 +2,7 @@
 
 A human label stands. Under the rules `article` and `paper` the candidate label is the LLM's where the best RM was unsure and the LLM
 decided, and the original one everywhere else; it stays when the keep rule agrees, else the original label is recycled reversed. Under
-`stack` the probability from everything together decides (see `curate.stack`).
+`stack` and `joint` the probability from everything together decides (see `curate.stack`, `curate.joint`).
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def decide(known: Evidence, config: CurateConfig) -> Decided:
     """Return what becomes of every pair.
 
     Args:
-        known: N pairs; `stack` set or not. Under `keep_rule = "stack"` without it every label stays as it came, and says so.
+        known: N pairs; `stack` set or not. Under `keep_rule = "stack"` or `"joint"` without it every label stays as it came, and says so.
         config: the rules.
     """
     rules = (HUMAN, f"{config.keep_rule}-keep", f"recycle-{config.recycle}", "tie")
-    made = _by_stack(known, config) if config.keep_rule == "stack" else _by_rule(known, config)
+    made = _by_stack(known, config) if config.keep_rule in ("stack", "joint") else _by_rule(known, config)
     action, label_after, reason = made
     rule = np.where((action == KEEP) | (action == RELABEL), 1, 2).astype(np.int8)
     rule[reason == _REASON["too close to call"]] = 1

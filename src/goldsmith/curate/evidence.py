@@ -57,6 +57,11 @@ def codes(labels: Iterable[str | None]) -> Codes:
     return np.array([of[label] for label in labels], dtype=np.int8)
 
 
+def p_of(label: Codes) -> Floats:
+    """Return 1 for `FIRST`, 0 for `SECOND`, NaN for anything else, float64 [N]."""
+    return np.where(label == FIRST, 1.0, np.where(label == SECOND, 0.0, np.nan))
+
+
 def sign(label: Codes) -> Floats:
     """Return +1 for `FIRST`, -1 for `SECOND`, 0 for anything else, float64 [N]."""
     return np.where(label == FIRST, 1.0, np.where(label == SECOND, -1.0, 0.0))

@@ -49,24 +49,35 @@ def fit_checked(known: Gold, seed: int, skip: Collection[str] = ()) -> Checked:
         seed: of the folds.
         skip: as for `fit_stack`.
     """
-    refused = _refusal(known)
+    refused = refusal(known)
     if refused:
         return Checked(fitted=None, statements=[f"{refused}; every label stays as it came"], facts={"gold_pairs": len(known)})
     statements: list[str] = []
-    known = _without_useless_judge(known, statements)
+    known = without_useless_judge(known, statements)
     fitted = fit_stack(known, seed, skip)
     right = ((fitted.held_out > 0.5) == (known.truth == FIRST)) & (fitted.held_out != 0.5)
     low, high = wilson(int(right.sum()), len(known)) or (0.0, 1.0)
     facts = _facts(known, fitted, low, high)
     if low <= 0.5 or fitted.log_loss >= np.log(2.0):
-        told = f"on held-out gold everything together is right in {100 * fitted.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f} %) of {len(known)} pairs, which is no better than a coin"
-        statements.insert(0, f"{told}: gold contradicts itself, or nothing here predicts it; every label stays as it came")
+        statements.insert(0, no_better_than_a_coin(fitted.accuracy, low, high, len(known)))
         return Checked(fitted=None, statements=statements, facts=facts)
-    statements += [text for text in (_reversed(known), *_lengths(known)) if text]
+    statements += warnings(known)
     return Checked(fitted=fitted, statements=statements, facts=facts)
 
 
-def _refusal(known: Gold) -> str | None:
+def no_better_than_a_coin(right: float, low: float, high: float, count: int) -> str:
+    """Return what is said where held-out gold is not predicted; shares in [0, 1]."""
+    told = f"on held-out gold everything together is right in {100 * right:.1f} % ({100 * low:.1f} to {100 * high:.1f} %) of {count} pairs, which is no better than a coin"
+    return f"{told}: gold contradicts itself, or nothing here predicts it; every label stays as it came"
+
+
+def warnings(known: Gold) -> list[str]:
+    """Return what is to be said of labels that gold contradicts and of models that follow length."""
+    return [text for text in (_reversed(known), *_lengths(known)) if text]
+
+
+def refusal(known: Gold) -> str | None:
+    """Return why nothing can be calibrated on this gold; None where it can."""
     if len(known) < FEWEST:
         return f"gold has {len(known)} decided pairs outside its audit part; {FEWEST} are needed before probabilities can be calibrated on them"
     if len(set(known.contexts)) < 5:
@@ -78,8 +89,8 @@ def _refusal(known: Gold) -> str | None:
     return None
 
 
-def _without_useless_judge(known: Gold, statements: list[str]) -> Gold:
-    """The same gold without the judges' opinions when these do not beat chance."""
+def without_useless_judge(known: Gold, statements: list[str]) -> Gold:
+    """Return the same gold without the judges' opinions when these do not beat chance, which is added to the statements."""
     said = ~np.isnan(known.judged_p) & (known.judged_p != 0.5)
     if not said.any():
         return known

@@ -46,7 +46,7 @@ def decide_partition(chunk: Chunk) -> Chunk:
     """Decide a partition's pairs, write `decisions-*.parquet`, `curated-*.parquet` and last `result-*.json`, and return the result.
 
     Args:
-        chunk: {number, out, pool, groups, start, rows, scores: {best, gold: [paths]}, opinions, shared}; `start` is the place of the
+        chunk: {number, out, pool, groups, start, rows, scores: {best, gold, perhaps joint: [paths]}, opinions, shared}; `start` is the place of the
             partition's first row in the pool, which the rows of the score tables follow.
 
     Raises:
@@ -142,7 +142,7 @@ def _evidence(
     )
     if stack is None:
         return known
-    p_first = stack.p_first(label, margins["best"], margins["gold"], judged_p, differs)
+    p_first = stack.p_first(label, margins.get("joint", margins["best"]), margins["gold"], judged_p, differs)
     return Evidence(label=label, best=known.best, gold=known.gold, judged=judged, judged_p=judged_p, human=human, stack=p_first)
 
 

@@ -57,8 +57,8 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
     judged = judge_rows(
         context, fingerprint, [pairs[name] for name in unsure.least_sure], "stage2", config.judge.max_pairs_stage2
     )
-    stack, facts = _stack(context, gold)
     opinions = opinions_of(judged, human)
+    stack, joint, facts = _together(context, gold, opinions)
     results = decide_pool(
         workspace,
         fingerprint,
@@ -66,6 +66,7 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
         closed_contexts(gold),
         stack,
         lambda done, total: context.progress.update(done, total, "pairs"),
+        joint=joint,
     )
     counts = _commit(workspace, fingerprint, results, _brought(gold, workspace, human))
     statements = facts.pop("statements", [])
@@ -127,6 +128,8 @@ def decide_pool(
     closed: set[str],
     stack: Stack | None,
     progress: Any = None,
+    *,
+    joint: Path | None = None,
 ) -> Results:
     """Decide every pair of the pool on the table engine; partitions that an earlier call finished are not done again.
 
@@ -135,8 +138,9 @@ def decide_pool(
         fingerprint: names inputs and rules.
         opinions: of judges and people, by pair id.
         closed: contexts of gold validation and audit.
-        stack: for the rule `stack`; None: there is none.
+        stack: for the rules `stack` and `joint`; None: there is none.
         progress: called with (pairs done, pairs in all).
+        joint: file of the joint estimate's rewards, in the pool's order; the stack then reads these in the best RM's place.
 
     Raises:
         DataError: the scores are not of this pool, in its order.
@@ -150,7 +154,7 @@ def decide_pool(
     folder = workspace.cache / "stage2" / name[:24]
     _only(folder)
     atomic.write_json(folder / "shared.json", shared)
-    chunks = _chunks(workspace, folder, opinions)
+    chunks = _chunks(workspace, folder, opinions, joint)
     done: dict[int, dict[str, Any]] = {chunk["number"]: found for chunk in chunks if (found := _finished(chunk)) is not None}
     total, so_far = sum(chunk["rows"] for chunk in chunks), sum(count["rows"] for count in done.values())
     for result in map_chunks(_numbered, [chunk for chunk in chunks if chunk["number"] not in done], workspace.config.engine):
@@ -181,9 +185,10 @@ def _finished(chunk: Chunk) -> dict[str, Any] | None:
     return dict(json.loads(result.read_text(encoding="utf-8")))
 
 
-def _chunks(workspace: Workspace, folder: Path, opinions: Mapping[str, Opinion]) -> list[Chunk]:
+def _chunks(workspace: Workspace, folder: Path, opinions: Mapping[str, Opinion], joint: Path | None) -> list[Chunk]:
     """Whole row groups of about `ROWS` rows, with a file of the opinions on their pairs beside each."""
     scores = {name: [str(path) for path in workspace.table(f"scores_{name}").files()] for name in MODELS}
+    scores |= {"joint": [str(joint)]} if joint else {}
     chunks: list[Chunk] = []
     start = 0
     for path in workspace.table("pool").files():
@@ -224,15 +229,22 @@ def _aligned(pool: Iterator[pa.RecordBatch], scores: Iterator[pa.RecordBatch]) -
         held = held[batch.num_rows :]
 
 
-def _stack(context: Context, gold: Sequence[dict[str, Any]]) -> tuple[Stack | None, dict[str, Any]]:
-    """The stack, where the rule asks for one, and what is to be said of it."""
+def _together(
+    context: Context, gold: Sequence[dict[str, Any]], opinions: Mapping[str, Opinion]
+) -> tuple[Stack | None, Path | None, dict[str, Any]]:
+    """What joins everything into one probability, where the rule asks for it, the file of its rewards, and what is to be said of it."""
     from goldsmith.curate.gold_checks import fit_checked
     from goldsmith.curate.gold_evidence import gold_evidence
+    from goldsmith.curate.joint_pool import joint_of_pool
 
-    if context.config.curate.keep_rule != "stack":
-        return None, {}
+    rule = context.config.curate.keep_rule
+    if rule == "joint":
+        return joint_of_pool(context, gold, opinions)
+    if rule != "stack":
+        return None, None, {}
     checked = fit_checked(gold_evidence(context, gold), context.seed)
-    return checked.fitted.stack if checked.fitted else None, {"stack": checked.facts, "statements": checked.statements}
+    stack = checked.fitted.stack if checked.fitted else None
+    return stack, None, {"stack": checked.facts, "statements": checked.statements}
 
 
 def _brought(gold: Sequence[dict[str, Any]], workspace: Workspace, human: Mapping[str, str]) -> list[dict[str, Any]]:

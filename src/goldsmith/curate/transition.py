@@ -60,25 +60,35 @@ class Transition:
             p_first: what the source says: 1 for `first`, 0 for `second`, between for shares of samples; NaN: nothing, which is no evidence.
             differs: of the pairs.
         """
-        lean = self.length * differs.length + self.format * differs.format
-        for_first = _log_sigmoid(self.truth + lean) - _log_sigmoid(-self.truth + lean)
-        for_second = _log_sigmoid(-self.truth - lean) - _log_sigmoid(self.truth - lean)
-        told = np.isnan(p_first)
-        share = np.where(told, 0.0, p_first)
-        return np.asarray(np.where(told, 0.0, share * for_first + (1.0 - share) * for_second), dtype=np.float64)
+        return self.log_likelihood(p_first, differs, 1.0) - self.log_likelihood(p_first, differs, -1.0)
+
+    def log_likelihood(self, p_first: Floats, differs: Surface, truth: Floats | float) -> Floats:
+        """Return the log-likelihood of what the source says under a truth of +1 (`first`) or -1, float64 [N]; 0 where it says nothing.
+
+        Args:
+            p_first: as in `evidence`.
+            differs: of the pairs.
+            truth: one for all pairs, or [N].
+        """
+        margin = self.truth * truth + self.length * differs.length + self.format * differs.format
+        is_silent = np.isnan(p_first)
+        share = np.where(is_silent, 0.0, p_first)
+        told = share * _log_sigmoid(margin) + (1.0 - share) * _log_sigmoid(-margin)
+        return np.asarray(np.where(is_silent, 0.0, told), dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as JSON values."""
         return asdict(self)
 
 
-def fit_transition(p_first: Floats, truth: Floats, differs: Surface) -> Transition | None:
+def fit_transition(p_first: Floats, truth: Floats, differs: Surface, believed: Floats | None = None) -> Transition | None:
     """Return the estimate from gold pairs; None where the source says nothing on any of them.
 
     Args:
         p_first: what the source says, [N], as in `Transition.evidence`.
         truth: +1 where people prefer `first`, -1 where `second`, [N].
         differs: of the pairs.
+        believed: the probability that `truth` is the truth, [N], where it is not known; none: it is known.
     """
     from goldsmith.reward.logistic import fit_logistic
 
@@ -87,11 +97,22 @@ def fit_transition(p_first: Floats, truth: Floats, differs: Surface) -> Transiti
     if not count:
         return None
     share, truth, part = p_first[said], truth[said], differs.of(said)
+    sure = np.ones(count) if believed is None else believed[said]
     # A column of a quarter the size has sixteen times the precision: sd 0.5 for what length and formatting add.
     rows = np.stack([truth, SURFACE_SCALE * part.length, SURFACE_SCALE * part.format], axis=1)
-    # Both directions, weighted by the source's share for each: the likelihood of a soft choice.
-    beta = fit_logistic(np.concatenate([rows, -rows]), PRIOR_PRECISION / count, np.concatenate([share, 1.0 - share]))
-    wrong = float(np.where(truth > 0, 1.0 - share, share).mean())
+    # Both directions, weighted by the source's share for each: the likelihood of a soft choice. And both truths, weighted by belief.
+    other = rows * np.array([-1.0, 1.0, 1.0])
+    parts = [
+        (rows, sure * share),
+        (-rows, sure * (1.0 - share)),
+        (other, (1.0 - sure) * share),
+        (-other, (1.0 - sure) * (1.0 - share)),
+    ]
+    beta = fit_logistic(
+        np.concatenate([part for part, _ in parts]), PRIOR_PRECISION / count, np.concatenate([weight for _, weight in parts])
+    )
+    missed = np.where(truth > 0, 1.0 - share, share)
+    wrong = float((sure * missed + (1.0 - sure) * (1.0 - missed)).mean())
     return Transition(
         truth=float(beta[0]),
         length=float(SURFACE_SCALE * beta[1]),

@@ -13,9 +13,9 @@ import pytest
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import curation
-from curation_parts import arms, data, noise, wall
+from curation_parts import arms, data, lab, noise, summary, wall
 
-CELL = curation.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=1)
+CELL = summary.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def _labels(pairs: data.Data) -> tuple[Any, Any, Any]:
 def test_no_arm_depends_on_a_truth_that_nobody_was_asked_about(pairs: data.Data, name: str) -> None:
     rows, label, judge = _labels(pairs)
     pool, oracle, _ = _built(pairs, pairs.truth, label, judge)
-    first = arms.ARMS[name](arms.Lab(pool, oracle, 1))
+    first = arms.ARMS[name](lab.Lab(pool, oracle, 1))
     asked = {int(rows[place]) for place in oracle.log}
     assert len(oracle.log) <= 30
     # Every truth that was not read is turned round: pool, labels, judge and the answers that were given stay as they are.
     turned = np.array([value if place in asked else not value for place, value in enumerate(pairs.truth.tolist())])
     pool, oracle, _ = _built(pairs, turned, label, judge)
-    second = arms.ARMS[name](arms.Lab(pool, oracle, 1))
+    second = arms.ARMS[name](lab.Lab(pool, oracle, 1))
     assert [int(rows[place]) in asked for place in oracle.log] == [True] * len(oracle.log)
     np.testing.assert_array_equal(first.use, second.use)
     np.testing.assert_array_equal(first.p_first, second.p_first)
@@ -55,14 +55,7 @@ def test_the_pool_holds_no_truth_and_people_have_a_budget(pairs: data.Data) -> N
     _, label, judge = _labels(pairs)
     pool, oracle, _ = _built(pairs, pairs.truth, label, judge, budget=2)
     assert {field for field in pool.__dataclass_fields__} == {"replies", "label", "judge"}
-    assert {field for field in pool.replies.__dataclass_fields__} == {
-        "first",
-        "second",
-        "embedding",
-        "prompts",
-        "length",
-        "format",
-    }
+    assert set(pool.replies.__dataclass_fields__) == {"difference", "embedding", "prompts", "length", "format"}
     oracle.ask([0, 1])
     oracle.ask([1, 0])
     assert (oracle.log, oracle.left) == ([0, 1], 0)
@@ -125,43 +118,62 @@ def test_confident_learning_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert arms.issues(label, p_first).tolist() == [False, False, True, False, False, True]
 
 
-def test_recovered_share_by_hand() -> None:
-    assert curation.recovered(0.8, 0.7, 0.9) == pytest.approx(0.5)
-    assert curation.recovered(0.8, 0.9, 0.9) is None
-
-
 def test_outcomes_survive_the_file() -> None:
     right = np.array([True, False, True, True, False, False, True, False, True])
-    assert curation.decoded(json.loads(json.dumps(curation.encoded(right)))).tolist() == right.astype(float).tolist()
+    assert summary.decoded(json.loads(json.dumps(summary.encoded(right)))).tolist() == right.astype(float).tolist()
 
 
 def test_a_known_answer_comes_out_and_a_second_call_computes_nothing(
     pairs: data.Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, names = tmp_path / "results.jsonl", ["raw", "LLM labels only", "stack, soft"]
+    path, names = tmp_path / "results.jsonl", ["raw", "LLM labels + gold", "stack, soft", "joint, soft"]
     rows = curation.run(pairs, [CELL], names, path)
-    right = {row["arm"]: curation.mean_right([row], curation.MAIN_TEST).mean() for row in rows}
+    found = summary.summarise(rows, pairs)[CELL.setting]
+    right = {name: one["accuracy"][data.MAIN_TEST]["value"] for name, one in found["arms"].items()}
     # Four labels in ten are wrong by chance alone: the clean ones teach more, the judge's (a quarter wrong) and all together lie between.
-    assert right["raw"] < right["stack, soft"] <= right["clean"] + 0.02
-    assert next(row for row in rows if row["arm"] == "stack, soft")["labels_read"] == 30
-    assert next(row for row in rows if row["arm"] == "raw")["labels_read"] == 0
+    assert right["raw"] < right["joint, soft"] <= right["clean"] + 0.02
+    assert (found["arms"]["joint, soft"]["labels"], found["arms"]["raw"]["labels"]) == (30, 0)
+    assert found["arms"]["clean"]["share"]["value"] == pytest.approx(1.0)
+    assert found["against_peers"]["peer"] == "LLM labels + gold"
     with path.open("a") as stream:
         stream.write('{"torn')
-    monkeypatch.setattr(curation, "measured", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(curation, "ARMS", dict.fromkeys(arms.ARMS, lambda _: pytest.fail("computed again")))
     assert curation.run(pairs, [CELL], names, path) == rows
-    tests = {test: pairs.replies.of(places) for test, places in data.split(pairs, None, 0)[1].items()}
-    shown = "\n".join(curation.table(rows, tests))
+    shown = "\n".join(summary.table(summary.summarise(rows, pairs)))
     assert "| longer wins |" in shown
     assert "simulated judge 75 %" in shown
 
 
-def test_a_threshold_is_chosen_by_beliefs_alone() -> None:
-    curve = [
-        {"sure_above": bar, "expected": expected, "keep_precision": 0.1}
-        for bar, expected in ((0.5, 0.9), (0.6, 0.94), (0.7, 0.97))
+def test_shares_and_differences_by_hand(pairs: data.Data) -> None:
+    _, tests = data.split(pairs, 300, 1)
+    count = len(tests[data.MAIN_TEST])
+    # Right on the first 50, 60 and 90 % of the test: (60 - 50) / (90 - 50) is a quarter recovered.
+    made = []
+    for arm, share in (("raw", 0.5), ("clean", 0.9), ("gold only", 0.6)):
+        right = {name: np.arange(len(rows)) < round(share * len(rows)) for name, rows in tests.items()}
+        told = {name: summary.encoded(value) for name, value in right.items()}
+        made.append({"cell": CELL.key, "arm": arm, "right": told, "longer": told if arm == "clean" else {}})
+    found = summary.Outcomes(made, pairs)
+    assert found.share("gold only")["median"] == pytest.approx(0.25, abs=2 / count)
+    assert found.difference("clean", "raw", data.MAIN_TEST)["value"] == pytest.approx(0.4, abs=2 / count)
+    assert found.share("raw")["value"] == 0.0
+
+
+def test_only_what_every_seed_has_is_compared() -> None:
+    other = summary.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=2)
+    torn = summary.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=3)
+    rows = [{"cell": cell.key, "arm": arm} for cell in (CELL, other) for arm in ("clean", "raw")] + [
+        {"cell": torn.key, "arm": "clean"}
     ]
-    assert curation.without_truth(curve, 0.93)["sure_above"] == 0.6
-    assert curation.without_truth(curve, 0.99) is None
+    assert curation.compared(rows) == rows[:4]
+
+
+def test_a_threshold_is_chosen_by_beliefs_alone() -> None:
+    # The means of the surest one, two, three and four are 1, .95, .9 and .825; what is at even odds or below is never taken.
+    belief = np.array([0.6, 0.9, 1.0, 0.8, 0.4])
+    assert lab.by_expected(belief, 0.9).tolist() == [False, True, True, True, False]
+    assert lab.by_expected(belief, 0.8).tolist() == [True, True, True, True, False]
+    assert not lab.by_expected(np.array([0.4, 0.3]), 0.1).any()
 
 
 def test_the_curve_counts_what_is_kept_and_flipped_at_each_threshold(pairs: data.Data) -> None:

@@ -1,7 +1,8 @@
-"""The feature script: several read-outs in one pass, no text in its output, and a killed call continues."""
+"""The feature script: what is computed first, no text in its output, a killed call goes on, and what is there is read."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -14,79 +15,90 @@ import pytest
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import curation_features
-from curation_parts import data
-from goldsmith.reward.features import FeatureStore
+from curation_parts import data, sources
 from goldsmith.reward.tiny import write_tiny_model
+
+MODELS = [f"m{number}" for number in range(24)]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [
         {
-            "id": f"r{number}", "prompt": [{"role": "user", "content": f"Secret question {number // 3}?"}], "chosen": f"long answer {number}",
-            "rejected": f"no {number}", "meta": {"chosen_model": f"m{number % 4}", "rejected_model": "base", "logit_gap": 4.0},
+            "id": f"r{number}", "prompt": [{"role": "user", "content": f"Secret question {number // 4}?"}], "chosen": f"long answer {number}",
+            "rejected": f"no {number}",
+            "meta": {"chosen_model": MODELS[number % 24], "rejected_model": MODELS[(number * 7 + 1) % 24], "logit_gap": 4.0},
         }
-        for number in range(12)
+        for number in range(160)
     ]  # fmt: skip
-    (tmp_path / "pool.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with gzip.open(tmp_path / "pool_alpacaeval.jsonl.gz", "wt") as stream:
+        stream.write("".join(json.dumps(row) + "\n" for row in rows))
     tiny = write_tiny_model(tmp_path / "tiny", seed=3)
     vectors = lambda self, texts: SimpleNamespace(vectors=np.ones((len(texts), 4), dtype=np.float32))
     monkeypatch.setattr("goldsmith.retrieve.embed.Embedder.embed", vectors)
-    monkeypatch.setattr(curation_features, "PART", 4)
+    monkeypatch.setenv("GOLDSMITH_DATA", str(tmp_path))
+    for name, value in (("CHUNK", 16), ("DEPTH", 2), ("LAYERS", (1, 2))):
+        monkeypatch.setattr(curation_features, name, value)
     out = tmp_path / "out"
-    arguments = [
-        "x",
-        "--out",
-        str(out),
-        "--source",
-        str(tmp_path / "pool.jsonl"),
-        "--base",
-        str(tiny),
-        "--pairs",
-        "10",
-        "--per-prompt",
-        "2",
-    ]
-    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(sys, "argv", ["x", "--out", str(out), "--base", str(tiny), "--only", "pool", "--pairs", "20"])
     return out
 
 
-def test_pairs_are_read_back_with_both_read_outs_and_hold_no_text(folder: Path) -> None:
+def test_pairs_are_read_back_and_hold_no_text(folder: Path) -> None:
     assert curation_features.main() == 0
-    # Four prompts, two pairs of each.
-    for readout, width in (("last", 32), ("layers", 64)):
-        found = data.read(folder, readout)
-        assert found.replies.first.shape == found.replies.second.shape == (8, width)
-    assert len(set(found.replies.prompts)) == 4
+    found = data.read(folder, ("1", "2"))
+    assert found.replies.difference.shape[1] == 64
+    assert (found.group == "pool").sum() == 20
     assert set(found.truth.tolist()) == {True, False}
-    # Where the longer reply is first, it is the chosen one here.
+    # The longer reply is the chosen one here.
     assert ((found.replies.length > 0) == found.truth).all()
     assert "Secret" not in (folder / "pairs.jsonl").read_text()
+    pool, tests = data.split(found, None, 1)
+    prompts = np.array(found.replies.prompts)
+    assert not {*prompts[pool]} & {*prompts[found.group == "test"]}
+    assert not found.has_new_model[pool].any()
+    assert found.has_new_model[tests[data.NEW_MODELS]].all()
 
 
-def test_a_killed_call_continues(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = FeatureStore.features, [0]
+def test_a_killed_call_goes_on_and_what_is_there_is_a_prefix(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = curation_features.StateReader.states, [0]
 
-    def killed(self: FeatureStore, *args: Any, **more: Any) -> Any:
+    def killed(self: Any, replies: Any) -> Any:
         calls[0] += 1
-        if calls[0] == 3:
+        if calls[0] == 2:
             raise KeyboardInterrupt
-        return real(self, *args, **more)
+        return real(self, replies)
 
-    monkeypatch.setattr(FeatureStore, "features", killed)
+    monkeypatch.setattr(curation_features.StateReader, "states", killed)
     with pytest.raises(KeyboardInterrupt):
         curation_features.main()
-    assert [path.name for path in folder.glob("features-*")] == ["features-0000.npz"]
-    with pytest.raises(SystemExit, match="no finished features"):
-        data.read(folder, "last")
-    first = (folder / "features-0000.npz").stat().st_mtime_ns
+    part = data.read(folder, ("1",))
+    # Sixteen distinct replies are the first eight pool pairs, by prompt; a prefix of the pool's own order is at most those.
+    assert 0 < (part.group == "pool").sum() <= 8
+    before = {path: path.stat().st_mtime_ns for path in (folder / "cache").glob("*.npz")}
     assert curation_features.main() == 0
-    assert (folder / "features-0000.npz").stat().st_mtime_ns == first
-    assert len(data.read(folder, "last").truth) == 8
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (data.read(folder, ("1",)).group == "pool").sum() == 20
 
 
 def test_other_settings_in_the_same_folder_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     curation_features.main()
-    monkeypatch.setattr(sys, "argv", [*sys.argv, "--max-length", "64"])
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--reply-tokens", "64"])
     with pytest.raises(SystemExit, match="was begun with"):
         curation_features.main()
+
+
+def test_the_pool_comes_in_turns_and_sides_say_nothing_of_the_label() -> None:
+    rows = [
+        {"id": f"r{number}", "prompt": [{"role": "user", "content": f"q{number % 9}"}], "chosen": "a", "rejected": "b",
+         "meta": {"chosen_model": f"m{number // 9 % 40}", "rejected_model": f"m{(number // 9 + 5) % 40}", "logit_gap": 1.0}}
+        for number in range(720)
+    ]  # fmt: skip
+    pool, test = sources.pool_and_test(rows, 30)
+    prompts = [pair.prompt for pair in pool]
+    # Six of nine prompts are left, and each comes once before any comes twice.
+    assert len(set(prompts[:6])) == 6
+    assert len(set(prompts)) == 6
+    assert not test, "gaps of 1 are no test"
+    assert 5 < sum(pair.is_first for pair in pool) < 25
+    assert all((pair.first == "a") == pair.is_first for pair in pool)

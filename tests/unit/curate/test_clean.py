@@ -208,3 +208,42 @@ def test_gold_under_both_labels_is_left_out_and_told(tiny: Path, tmp_path: Path)
     assert any("gold contradicts itself: 1 of 8 pairs" in text for text in found.statements)
     assert found.relabelled == 0
     assert NONE not in {row.get("label_after") for row in found.decisions}
+
+
+def test_the_joint_rule_finds_planted_errors_and_measures_itself() -> None:
+    known, _, flipped = _planted(1200, wrong=0.3, num_gold=150)
+    found = clean_pairs(known, CurateConfig(keep_rule="joint"), L2, seed=0)
+    unseen = [(row, bool(was)) for row, was in zip(found.decisions[150:], flipped[150:], strict=True)]
+    kept, turned = ([was for row, was in unseen if row["action"] == action] for action in ("keep", "flip"))
+    assert np.mean(kept) < 0.15
+    assert np.mean(turned) > 0.6
+    assert {row["rule"] for row in found.decisions[:150]} == {"human"}
+    assert {row["rule"] for row, _ in unseen} == {"joint-keep", "recycle-all"}
+    assert found.facts["audit"]["stack"]["value"] > found.facts["audit"]["labels"]["value"]
+    assert found.facts["stack"]["label_noise"]["wrong"] == pytest.approx(0.3, abs=0.07)
+    assert found.facts["stack"]["low"] > 0.5
+
+
+def test_the_joint_rule_takes_a_model_that_is_brought_along_for_one_more_source() -> None:
+    known, truth, _ = _planted(600, wrong=0.4, num_gold=100)
+    sure = np.where(truth == 0, 3.0, -3.0) * np.where(np.random.default_rng(1).random(600) < 0.9, 1.0, -1.0)
+    right = {}
+    for name, best in (("without", None), ("with", sure)):
+        made = Known(
+            pairs=known.pairs,
+            is_asked=known.is_asked,
+            human=known.human,
+            features=known.features,
+            best=best,
+            judged_p=known.judged_p,
+        )
+        rows = clean_pairs(made, CurateConfig(keep_rule="joint"), L2, seed=0).decisions[100:]
+        right[name] = np.mean([(row["p_first"] > 0.5) == (truth[at + 100] == 0) for at, row in enumerate(rows)])
+    assert right["with"] > right["without"] + 0.03
+
+
+def test_the_joint_rule_keeps_every_label_on_too_little_gold() -> None:
+    known, _, _ = _planted(300, wrong=0.3, num_gold=15)
+    found = clean_pairs(known, CurateConfig(keep_rule="joint"), L2, seed=0)
+    assert {row["action"] for row in found.decisions[15:]} == {"keep"}
+    assert any("20 are needed" in text for text in found.statements)

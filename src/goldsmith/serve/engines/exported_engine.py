@@ -44,7 +44,7 @@ class ExportedEngine:
             )
         self.computed = self.reused = 0
         probes = [list(self._model.render(reply).ids) for reply in FIXED_PROBES]
-        self.facts: dict[str, Any] = {**self._model.facts(), "token_budget": budget, "probes": probes}
+        self.facts: dict[str, Any] = {**self._model.facts(), "token_budget": budget, "probes": probes, "shares": self.shares}
 
     def logits(self, groups: Sequence[Group]) -> dict[int, NDArray[np.float32]]:
         """Return each row's raw logits, float32 [1 + K]."""
