@@ -141,6 +141,7 @@ def _open(browser: Browser, room: LiveRoom, name: str, path: str, role: str, siz
     context = browser.new_context(viewport=size, locale="zh-CN" if lang == "zh" else "en-GB", timezone_id="UTC")
     if name:
         context.add_cookies([room.session(name, role)])  # type: ignore[list-item]
+    context.set_default_timeout(180_000)
     page = context.new_page()
     page.set_default_navigation_timeout(120_000)
     page.goto(room.url + path)

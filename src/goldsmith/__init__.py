@@ -57,6 +57,7 @@ _HOMES = {
     "export_annotation": "goldsmith.annotate.desk",
     "invite_person": "goldsmith.annotate.desk",
     "add_known_answers": "goldsmith.annotate.desk",
+    "add_settled_answers": "goldsmith.annotate.desk",
     "add_documents": "goldsmith.annotate.documents",
     "list_documents": "goldsmith.annotate.documents",
     "remove_documents": "goldsmith.annotate.documents",

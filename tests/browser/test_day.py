@@ -136,7 +136,7 @@ def test_the_gate_fails_is_undecided_and_passes(tmp_path: Path, person: Callable
         room.here.add("ann", "bob", "cat")
         lead = person(room, "lee", "/lead", role="lead")
         # bad: the third always says the opposite of the two others: alpha is below 0, whatever is drawn again
-        bad = [f"bad{at}" for at in range(8)]
+        bad = [f"bad{at}" for at in range(12)]
         room.fill([item(pair_id) for pair_id in bad], "bad")
         odd = lambda pair_id: "second" if int(pair_id[3:]) % 2 else "first"
         even = lambda pair_id: "first" if odd(pair_id) == "second" else "second"

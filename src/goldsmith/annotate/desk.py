@@ -13,7 +13,7 @@ from goldsmith.annotate.summary import EXPORTS, compute
 from goldsmith.errors import UserError
 from goldsmith.gold import events
 from goldsmith.gold.csv_export import csv_lines
-from goldsmith.gold.known import add_known
+from goldsmith.gold.known import add_known, add_settled
 from goldsmith.gold.people import add_person, all_people
 from goldsmith.gold.room import Room, open_room
 from goldsmith.store import Workspace, atomic
@@ -81,6 +81,12 @@ def export_annotation(workspace: Workspace, folder: Path) -> dict[str, int]:
             atomic.write_text(folder / f"{name}.csv", "".join(lines))
             counts[name] = max(0, len(lines) - 1)
     return counts
+
+
+def add_settled_answers(workspace: Workspace, count: int) -> dict[str, int]:
+    """Make at most `count` pairs that the room has settled into hidden checks and return {"rows", "new"}; see `goldsmith.gold.known`."""
+    with _room(workspace) as room:
+        return add_settled(room, count)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Summary:
 
 def compute(room: Room) -> dict[str, Any]:
     """Return the data of `lead.html` of design/annotation.md, but for the exports."""
-    with room.database.read() as connection:
+    with room.database.read(at_once=True) as connection:
         return {
             "progress": figures.progress(room, connection),
             "batches": [{**row, "url": f"/lead/batches/{row['batch']}"} for row in batches(room, connection)],

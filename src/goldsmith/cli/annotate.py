@@ -85,20 +85,33 @@ def list_(workspace: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--use",
     type=click.Choice(["qualify", "check"]),
-    required=True,
+    default="check",
+    show_default=True,
     help="qualify: shown to new annotators; check: hidden among ordinary pairs.",
+)
+@click.option(
+    "--settled",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instead of FILE: make N pairs of batches that passed the gate into checks.",
 )
 @workspace_option
 @json_option
-def known(file: Path, use: Literal["qualify", "check"], workspace: str, as_json: bool) -> None:
-    """Add pairs whose answer is known from FILE."""
-    from goldsmith.annotate.desk import add_known_answers
+def known(file: Path | None, use: Literal["qualify", "check"], settled: int | None, workspace: str, as_json: bool) -> None:
+    """Add pairs whose answer is known, from FILE or from what the room has settled."""
+    from goldsmith.annotate.desk import add_known_answers, add_settled_answers
     from goldsmith.store import Workspace
 
+    if (file is None) == (settled is None) or (settled is not None and use != "check"):
+        raise click.UsageError("give either FILE, or --settled N (for checks)")
+    if file is None:
+        result = add_settled_answers(Workspace(workspace), settled or 0)
+        emit(result, f"{result['new']} settled pairs are checks now", as_json)
+        return
     result = add_known_answers(Workspace(workspace), file, use=use)
     emit(result, f"{file}: {result['rows']} pairs, {result['new']} of them new", as_json)
 

@@ -30,6 +30,13 @@ class GoldConfig(Section):
     """Votes whose signed strengths differ by more go to an expert."""
     minimum: int = Field(default=30, ge=3)
     """Gold pairs below which the run stops and asks for more votes."""
+    cross_check: str = ""
+    """RewardBench's file or folder, or `hf:allenai/reward-bench:filtered`: each round is scored on it, and a drop flags what came into gold since. Empty: looked for in
+    `evaluate.suite`, and left out where it is not there."""
+    cross_check_items: int = Field(default=500, ge=0)
+    """Items of it that are scored, drawn by their ids; 0: all."""
+    undecided_max_growth: float = Field(default=2.0, ge=1.0)
+    """While the gate cannot decide about first-round votes, more pairs of the seed (or of what the round retrieved) go to people, up to so many times the budget."""
     retest_share: float = Field(default=0.05, ge=0.0, le=1.0)
     """Share of verified pairs that are judged again, blind, by other annotators."""
     retest_same_share: float = Field(default=0.02, ge=0.0, le=1.0)

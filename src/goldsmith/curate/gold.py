@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from goldsmith.curate.context import Context
+from goldsmith.curate.grow import asked_ids, batch_name, grow
 from goldsmith.errors import UserError, WaitingForHumans
 from goldsmith.gold.adjudicate import Outcome
-from goldsmith.gold.agreement import Agreement, retest_outcome
+from goldsmith.gold.agreement import Agreement, gate_outcome
 from goldsmith.gold.batches import came_through_room, gold_count, retest_agreement, retest_counts, uncounted
-from goldsmith.gold.gate import BatchResult, judge_batch
+from goldsmith.gold.gate import BatchResult, agreement_of, judge_batch
 from goldsmith.gold.retests import draw_more
 from goldsmith.gold.room import Room, open_room, open_votes
 from goldsmith.gold.settle import recount
@@ -74,7 +75,10 @@ def merge_gold(context: Context, fingerprint: str) -> dict[str, Any]:
     ]
     with context.workspace.writer("gold_dropped", step="gold", fingerprint=fingerprint) as out:
         out.write_rows(dropped, DROPPED_SCHEMA)
+    from goldsmith.curate.cross_check import cross_check_facts
+
     return {
+        "cross_check": cross_check_facts(context),
         "by_split": dict(Counter(row["split"] for row in rows)),
         "by_how": dict(Counter(row["how"] for row in rows)),
     } | _all_batches(context)
@@ -102,10 +106,9 @@ def _decides(vote: Vote, given: list[Vote]) -> bool:
 
 def asked_batch(context: Context, round_number: int) -> tuple[str, list[dict[str, Any]]]:
     """Name and pairs of what people are asked in a round, most urgent first."""
-    name, asking = ("seed", "seed") if round_number == 0 else (f"round-{round_number}", f"retrieved_{round_number}")
-    wanted = [row["pair_id"] for row in context.workspace.table(asking).rows(["pair_id", "to_humans"]) if row["to_humans"]]
+    wanted = asked_ids(context, round_number)
     rows = pairs_by_id(context, wanted)
-    return name, [rows[pair_id] for pair_id in wanted]
+    return batch_name(round_number), [rows[pair_id] for pair_id in wanted]
 
 
 def pairs_by_id(context: Context, pair_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -136,6 +139,7 @@ def _voted(context: Context, name: str, rows: list[dict[str, Any]], round_number
         retest = _retested(room, name)
         if retest is not None:
             result = judge_batch(name, votes, pair_ids, config, recorded=False, seed=context.seed, retest=retest)
+        _grow_if_undecided(context, room, store, result, round_number)
         _wait_if_not_admitted(context, room, result)
     finally:
         room.close()
@@ -152,6 +156,27 @@ def _wait_if_open(room: Room, root: Path, result: BatchResult) -> None:
         )
 
 
+def _grow_if_undecided(context: Context, room: Room, store: VoteStore, result: BatchResult, round_number: int) -> None:
+    """Ask people about more pairs when the first round's agreement is what the gate cannot decide about.
+
+    Raises:
+        WaitingForHumans: more pairs are in the queue now.
+    """
+    config, facts = context.config.gold, result.facts
+    if result.admitted or gate_outcome(agreement_of(facts), config.min_alpha) != "undecided":
+        return
+    more = grow(context, room, round_number)
+    if more:
+        pairs = pairs_by_id(context, more)
+        items = _queue_items(context, [pairs[name] for name in more], round_number)
+        rules = room.rules
+        store.fill_queue(result.batch, items, wanted=config.votes_per_pair, quotas=rules.quotas, expertise=rules.expertise)
+        raise WaitingForHumans(
+            f"batch '{result.batch}': alpha {_interval(facts)} against {config.min_alpha} decides nothing yet; {len(more)} more pairs are in the queue "
+            f"(at most {config.undecided_max_growth:g} times the budget). `goldsmith annotate serve` shows them; then `goldsmith run`"
+        )
+
+
 def _retested(room: Room, batch: str) -> Agreement | None:
     """Alpha of the batch's retests; None when its votes did not come through the room, or nothing is to be retested.
 
@@ -165,7 +190,7 @@ def _retested(room: Room, batch: str) -> Agreement | None:
         found = retest_agreement(room, connection, batch)
         num_gold = gold_count(connection, batch)
     wanted = math.ceil(room.gold.retest_share * num_gold)
-    is_short = counts["done"] == counts["drawn"] and retest_outcome(found, room.gold.min_alpha) == "undecided"
+    is_short = counts["done"] == counts["drawn"] and gate_outcome(found, room.gold.min_alpha) == "undecided"
     drawn = draw_more(room, batch, wanted if is_short else wanted - counts["drawn"])
     if not counts["drawn"] and not drawn:
         return None

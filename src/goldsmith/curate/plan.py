@@ -6,7 +6,21 @@ from functools import partial
 from typing import Any
 
 from goldsmith.config import GoldsmithConfig
-from goldsmith.curate import final, gold, inputs, judging, pooling, rewards, scoring, seed, similarity, stage1, stage2, verify
+from goldsmith.curate import (
+    cross_check,
+    final,
+    gold,
+    inputs,
+    judging,
+    pooling,
+    rewards,
+    scoring,
+    seed,
+    similarity,
+    stage1,
+    stage2,
+    verify,
+)
 from goldsmith.curate.context import Context
 from goldsmith.curate.step import Step
 from goldsmith.gold.exchange.brought import TABLE as IMPORTED
@@ -77,8 +91,17 @@ def _round_steps(count: int) -> list[Step]:
                 writes=[f"gold_margins_{number}", f"retrieved_{number}", f"silver_{number}"], extra=judging.recorded_files,
             )
         )  # fmt: skip
-        steps.append(_gold_step(number))
+        steps += [_cross_check_step(number), _gold_step(number)]
     return steps
+
+
+def _cross_check_step(number: int) -> Step:
+    reads = [f"retrieved_{number}", *(f"gold_{r}" for r in range(number)), *(f"silver_{r}" for r in range(number))]
+    return Step(
+        name=f"cross_check_{number}", title=f"Round {number}: scoring RewardBench", run=partial(cross_check.check_round, round_number=number),
+        sections=["gold", "evaluate", "reward", "head"], reads=[*reads, *([f"cross_check_{number - 1}"] if number > 1 else [])],
+        writes=[f"cross_check_{number}"], extra=cross_check.sources_of,
+    )  # fmt: skip
 
 
 def _verify_step(number: int) -> Step:
@@ -102,7 +125,7 @@ def _curation_steps(count: int) -> list[Step]:
     gold_tables = [f"gold_{number}" for number in range(count + 1)]
     silver_tables = [f"silver_{number}" for number in range(count)]
     return [
-        Step(name="gold", title="Closing gold", run=gold.merge_gold, sections=["gold", "rounds"], reads=gold_tables, writes=["gold", "gold_dropped"]),
+        Step(name="gold", title="Closing gold", run=gold.merge_gold, sections=["gold", "rounds"], reads=[*gold_tables, *(f"cross_check_{r}" for r in range(1, count + 1))], writes=["gold", "gold_dropped"]),
         Step(
             name="best", title="Choosing the best round on gold validation", run=stage1.choose_best, sections=["rounds", "reward", "head"],
             reads=["pool", "featured", *gold_tables, *silver_tables], writes=["best"],

@@ -13,6 +13,7 @@ import pyarrow as pa
 from goldsmith.curate.context import Context
 from goldsmith.curate.evidence import from_margins
 from goldsmith.curate.gold import PAIR_COLUMNS, gold_up_to, pairs_by_id
+from goldsmith.curate.grow import asked_ids
 from goldsmith.curate.judging import label_by_judges
 from goldsmith.curate.rewards import Rewards, closed_contexts, fit, oriented, pair_features, rewards, trainable
 from goldsmith.errors import UserError
@@ -42,7 +43,8 @@ FEWEST_PROMPTS = 5
 
 def seed_silver(context: Context, fingerprint: str) -> dict[str, Any]:
     """Write `silver_0`: the seed's pairs that did not go to people, labelled by judges that may be used, else as they came."""
-    wanted = [row["pair_id"] for row in context.workspace.table("seed").rows(["pair_id", "to_humans"]) if not row["to_humans"]]
+    asked = set(asked_ids(context, 0))
+    wanted = [row["pair_id"] for row in context.workspace.table("seed").rows(["pair_id"]) if row["pair_id"] not in asked]
     silver_facts, replies = _write_silver(context, fingerprint, wanted, round_number=0, origin="seed")
     return {**silver_facts, "replies": replies}
 
@@ -92,10 +94,16 @@ def run_round(context: Context, fingerprint: str, round_number: int) -> dict[str
 
 
 def silver_up_to(context: Context, round_number: int) -> list[dict[str, Any]]:
-    """Return silver pairs of rounds 0 to `round_number` as pair rows with silver's labels; a later label wins."""
+    """Return silver pairs of rounds 0 to `round_number` as pair rows with silver's labels; a later label wins.
+
+    What people were asked about since, as a batch had to grow, is silver no longer.
+    """
     labels: dict[str, dict[str, Any]] = {}
     for number in range(round_number + 1):
         labels.update({row["pair_id"]: row for row in context.workspace.table(f"silver_{number}").rows()})
+    for number in range(round_number + 1):
+        for name in asked_ids(context, number):
+            labels.pop(name, None)
     pairs = pairs_by_id(context, list(labels))
     return [
         {**pairs[name], "label": labels[name]["label"], "label_origin": labels[name]["label_origin"]} for name in sorted(labels)
@@ -229,13 +237,7 @@ def _by_model(
 
 def _asked_before(context: Context, round_number: int) -> set[str]:
     """Pairs people were asked about already, whatever came of it."""
-    tables = ["seed", *(f"retrieved_{number}" for number in range(1, round_number))]
-    return {
-        row["pair_id"]
-        for name in tables
-        for row in context.workspace.table(name).rows(["pair_id", "to_humans"])
-        if row["to_humans"]
-    }
+    return {name for number in range(round_number) for name in asked_ids(context, number)}
 
 
 def _write_silver(

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.benchdata.rewardbench import ID
-from goldsmith.benchdata.suite import find_suite
+from goldsmith.benchdata.suite import BenchmarkData, find_suite
 from goldsmith.evaluate.engines.engine import Answer
 from goldsmith.evaluate.paired import differences
 from goldsmith.evaluate.result import ItemRecord
 from goldsmith.evaluate.runner import item_record
 from goldsmith.evaluate.scoring.rule import Settings
 from goldsmith.evaluate.statistics import Estimate
+from goldsmith.identity import unit_interval
 from goldsmith.reward.grouping import Reply
 
 Rate = Callable[[Sequence[Reply]], Sequence[float | None]]
@@ -53,7 +54,20 @@ def rewardbench_items(path: str | Path, rate: Rate) -> list[ItemRecord]:
     Raises:
         DataError: the file does not have RewardBench's layout.
     """
-    items = list(find_suite(None, [f"{ID}={path}"]).data[0].items())
+    return rate_items(find_suite(None, [f"{ID}={path}"]).data[0], rate)
+
+
+def rate_items(data: BenchmarkData, rate: Rate, most: int = 0) -> list[ItemRecord]:
+    """Return at most `most` items (0: all), drawn by their ids, as a model answers them, in the benchmark's order.
+
+    Raises:
+        DataError: the file does not have RewardBench's layout.
+    """
+    items = list(data.items())
+    if most:
+        drawn = sorted(items, key=lambda item: unit_interval(f"cross-check:{item.item_id}", 0))[:most]
+        chosen = {item.item_id for item in drawn}
+        items = [item for item in items if item.item_id in chosen]
     scores = list(rate([Reply(item.context, reply, f"{ID} {item.item_id}") for item in items for reply in item.replies]))
     return [
         item_record(item, Answer(scores=scores[2 * place : 2 * place + 2]), item.text_ids(), item.context_id)

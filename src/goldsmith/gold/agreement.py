@@ -17,7 +17,8 @@ from goldsmith.gold.adjudicate import signed_strength
 from goldsmith.types import Vote, VoteChoice
 
 CHOICES: list[VoteChoice] = ["first", "second", "tie", "discard"]
-FEWEST_RETESTS = 10
+FEWEST_PAIRS = 10
+"""Below this the gate decides nothing: a bootstrap of one or two pairs has no width."""
 STRENGTHS = [-2, -1, 0, 1, 2]
 Outcome = Literal["pass", "fail", "undecided"]
 Level = Literal["nominal", "ordinal"]
@@ -102,16 +103,11 @@ def strength_pattern(strengths: Iterable[int]) -> Pattern:
 
 def gate_outcome(agreement: Agreement, min_alpha: float) -> Outcome:
     """Return pass, fail or undecided by the interval of alpha against the bar (contracts: Gold, gate)."""
-    if agreement.low is None or agreement.high is None:
+    if agreement.low is None or agreement.high is None or agreement.num_pairs < FEWEST_PAIRS:
         return "undecided"
     if agreement.low > min_alpha:
         return "pass"
     return "fail" if agreement.high < min_alpha else "undecided"
-
-
-def retest_outcome(agreement: Agreement, min_alpha: float) -> Outcome:
-    """Return what the gate says of retests: undecided below `FEWEST_RETESTS`, since a bootstrap of one or two pairs has no width."""
-    return gate_outcome(agreement, min_alpha) if agreement.num_pairs >= FEWEST_RETESTS else "undecided"
 
 
 def together(outcomes: Iterable[Outcome]) -> Outcome:

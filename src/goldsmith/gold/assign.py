@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goldsmith.gold.leases import Lease, active_lease, give, sweep
+from goldsmith.gold.leases import Lease, active_lease, expire, give, material_of_queue, read_material, sweep
 from goldsmith.gold.people import Person
 from goldsmith.gold.retests import open_retest
 from goldsmith.gold.room import Room
@@ -22,6 +22,22 @@ from goldsmith.identity import unit_interval
 
 CURSOR_SECONDS = 60.0
 """How long a cursor is believed: a seat that becomes free again before it is found after so long, or when nothing else is left."""
+LOOKED_AT = 50
+"""Hidden checks that are compared with the pair that comes next."""
+FREE_AFTER = (
+    sa.select(PAIR_STATES.c.pair_id, PAIR_STATES.c.rank)
+    .where(
+        PAIR_STATES.c.tag == sa.bindparam("with_tag"),
+        sa.text("pair_states.free > 0"),
+        PAIR_STATES.c.rank > sa.bindparam("after"),
+        ~sa.exists().where(
+            LEASES.c.person_id == sa.bindparam("person"), LEASES.c.pair_id == PAIR_STATES.c.pair_id, LEASES.c.state != "expired"
+        ),
+    )
+    .order_by(PAIR_STATES.c.rank)
+    .limit(1)
+)
+"""The first free seat that is new to a person; made once, since every pair that is handed out asks for it."""
 ATTEMPTS = 8
 """Seats tried in one call when others take them first."""
 
@@ -54,16 +70,12 @@ def next_lease(room: Room, person: Person, queue: str) -> Lease | Nothing:
         person: who asks.
         queue: `work` (blind votes) or `expert` (disputes).
     """
-    with room.database.read() as connection:
-        held = active_lease(connection, person.person_id, queue, room.clock())
-    if held is not None:
-        return held
     for _ in range(ATTEMPTS):
         try:
             found = room.database.transact(lambda connection: _assign(room, connection, person, queue))
         except sa.exc.IntegrityError:  # two tabs asked at the same moment, or two experts wanted one dispute
             with room.database.read() as connection:
-                found = active_lease(connection, person.person_id, queue, room.clock())
+                found = active_lease(connection, person.person_id, queue)
         if found is not None:
             return found
     return Nothing("empty")
@@ -75,10 +87,11 @@ def standing_of(room: Room, connection: sa.Connection, person: Person) -> Standi
     needed = items_needed(room, connection) if person.qualified is None and person.role == "annotator" else 0
     if needed:
         done, right = qualification_result(connection, person.person_id)
-    limit = person.daily_limit or room.rules.daily_limit
+    limit, midnight = person.daily_limit or room.rules.daily_limit, _midnight(room)
+    today = _num_votes(connection, person.person_id, VOTES.c.at >= midnight)
     return Standing(
-        today=votes_since(connection, person.person_id, _midnight(room)),
-        total=votes_since(connection, person.person_id, 0.0),
+        today=today,
+        total=today + _before(room, connection, person.person_id, midnight),
         daily_limit=limit,
         done=done,
         needed=needed,
@@ -87,10 +100,19 @@ def standing_of(room: Room, connection: sa.Connection, person: Person) -> Standi
     )
 
 
-def votes_since(connection: sa.Connection, person_id: str, at: float) -> int:
-    """Return the votes that a person has given since a time, without those taken back."""
-    condition = (VOTES.c.annotator == person_id, VOTES.c.at >= at, VOTES.c.withdrawn_at.is_(None))
-    return connection.execute(sa.select(sa.func.count()).select_from(VOTES).where(*condition)).scalar_one()
+def _before(room: Room, connection: sa.Connection, person_id: str, midnight: float) -> int:
+    """Votes of the days before, counted once a day: a person has ten thousands of them after a year."""
+    known = room.memory.totals.get(person_id)
+    if known is None or known[0] != midnight:
+        known = (midnight, _num_votes(connection, person_id, VOTES.c.at < midnight))
+        room.memory.totals[person_id] = known
+    return known[1]
+
+
+def _num_votes(connection: sa.Connection, person_id: str, condition: Any) -> int:
+    """Votes of a person, without those taken back."""
+    own = (VOTES.c.annotator == person_id, condition, VOTES.c.withdrawn_at.is_(None))
+    return connection.execute(sa.select(sa.func.count()).select_from(VOTES).where(*own)).scalar_one()
 
 
 def _midnight(room: Room) -> float:
@@ -121,9 +143,11 @@ def qualification_result(connection: sa.Connection, person_id: str) -> tuple[int
 def _assign(room: Room, connection: sa.Connection, person: Person, queue: str) -> Lease | Nothing | None:
     """One attempt; None when somebody else was quicker."""
     sweep(room, connection)
-    held = active_lease(connection, person.person_id, queue, room.clock())
-    if held is not None:
+    held = active_lease(connection, person.person_id, queue)
+    if held is not None and held.expires_at > room.clock():
         return held
+    if held is not None:
+        expire(room, connection, held)
     standing = standing_of(room, connection, person)
     if standing.daily_limit is not None and standing.today >= standing.daily_limit:
         return Nothing("daily-limit")
@@ -132,43 +156,48 @@ def _assign(room: Room, connection: sa.Connection, person: Person, queue: str) -
     if person.qualified is False:
         return Nothing("failed-qualification")
     if standing.done < standing.needed:
-        return _known(room, connection, person, "qualify", 0.0) or Nothing("not-qualified")
+        return _qualification(room, connection, person) or Nothing("not-qualified")
     return (
         _check(room, connection, person, standing.today) or _retest(room, connection, person) or _seat(room, connection, person)
     )
 
 
 def _check(room: Room, connection: sa.Connection, person: Person, today: int) -> Lease | None:
-    """A hidden check, when the draw for this person, day and count says so and an item is left."""
+    """A hidden check, when the draw for this person, day and count says so, and an item is left that looks like the pair that comes next."""
     day = datetime.fromtimestamp(room.clock(), UTC).date().isoformat()
     draw = unit_interval(f"check:{person.person_id}:{day}:{today}", room.seed)
     if not room.rules.check_rate or draw >= room.rules.check_rate:
         return None
-    start = draw / room.rules.check_rate
-    return _known(room, connection, person, "check", start) or _known(room, connection, person, "check", 0.0)
+    ordinary = _first_free(room, connection, person)
+    if ordinary is None:
+        return None
+    look, start = material_of_queue(connection, ordinary["pair_id"]).look, draw / room.rules.check_rate
+    candidates = [row for low in (start, 0.0) for row in connection.execute(_unseen(person, "check", low, LOOKED_AT))]
+    alike = next((row.pair_id for row in candidates if read_material(row).look == look), None)
+    return give(room, connection, person.person_id, alike, "work", "check") if alike is not None else None
 
 
-def _known(room: Room, connection: sa.Connection, person: Person, use: str, start: float) -> Lease | None:
+def _qualification(room: Room, connection: sa.Connection, person: Person) -> Lease | None:
+    row = connection.execute(_unseen(person, "qualify", 0.0, 1)).first()
+    return give(room, connection, person.person_id, row.pair_id, "work", "qualify") if row is not None else None
+
+
+def _unseen(person: Person, use: str, start: float, limit: int) -> sa.Select[Any]:
+    """Pairs with a known answer that the person has not had, in the order of their draw."""
     seen = sa.exists().where(
         LEASES.c.person_id == person.person_id, LEASES.c.pair_id == CHECK_ITEMS.c.pair_id, LEASES.c.state != "expired"
     )
-    query = (
-        sa.select(CHECK_ITEMS.c.pair_id)
-        .where(CHECK_ITEMS.c.use == use, CHECK_ITEMS.c.draw >= start, ~seen)
-        .order_by(CHECK_ITEMS.c.draw)
-        .limit(1)
-    )
-    pair_id = connection.execute(query).scalar()
-    return give(room, connection, person.person_id, pair_id, "work", use) if pair_id is not None else None
+    columns = (CHECK_ITEMS.c.pair_id, CHECK_ITEMS.c.record, CHECK_ITEMS.c.attributes, sa.null().label("checks"))
+    query = sa.select(*columns).where(CHECK_ITEMS.c.use == use, CHECK_ITEMS.c.draw >= start, ~seen)
+    return query.order_by(CHECK_ITEMS.c.draw).limit(limit)
 
 
 def _retest(room: Room, connection: sa.Connection, person: Person) -> Lease | None:
-    for own in (True, False):
-        found = open_retest(connection, person.person_id, person.tags, room.clock(), own=own)
-        if found is not None:
-            free = (RETESTS.c.retest_id == found["retest_id"], RETESTS.c.state == "open")
-            if connection.execute(RETESTS.update().where(*free).values(state="leased")).rowcount:
-                return give(room, connection, person.person_id, found["pair_id"], "work", "retest", found["retest_id"])
+    found = open_retest(connection, person.person_id, person.tags, room.clock())
+    if found is not None:
+        free = (RETESTS.c.retest_id == found["retest_id"], RETESTS.c.state == "open")
+        if connection.execute(RETESTS.update().where(*free).values(state="leased")).rowcount:
+            return give(room, connection, person.person_id, found["pair_id"], "work", "retest", found["retest_id"])
     return None
 
 
@@ -187,28 +216,19 @@ def _seat(room: Room, connection: sa.Connection, person: Person) -> Lease | Noth
 def _first_free(room: Room, connection: sa.Connection, person: Person) -> Mapping[Any, Any] | None:
     now, best = room.clock(), None
     for tag in ("", *person.tags):
-        cursor, until = room.cursors.get((person.person_id, tag), (-1, 0.0))
+        cursor, until = room.memory.cursors.get((person.person_id, tag), (-1, 0.0))
         start = cursor if now < until else -1
         row = _free_after(connection, person.person_id, tag, start)
         if row is None and start >= 0:
             row, start = _free_after(connection, person.person_id, tag, -1), -1
         if row is not None:
-            room.cursors[person.person_id, tag] = (row["rank"] - 1, until if start >= 0 else now + CURSOR_SECONDS)
+            room.memory.cursors[person.person_id, tag] = (row["rank"] - 1, until if start >= 0 else now + CURSOR_SECONDS)
             best = row if best is None or row["rank"] < best["rank"] else best
     return best
 
 
 def _free_after(connection: sa.Connection, person_id: str, tag: str, rank: int) -> Mapping[Any, Any] | None:
-    seen = sa.exists().where(
-        LEASES.c.person_id == person_id, LEASES.c.pair_id == PAIR_STATES.c.pair_id, LEASES.c.state != "expired"
-    )
-    query = (
-        sa.select(PAIR_STATES.c.pair_id, PAIR_STATES.c.rank)
-        .where(PAIR_STATES.c.tag == tag, sa.text("pair_states.free > 0"), PAIR_STATES.c.rank > rank, ~seen)
-        .order_by(PAIR_STATES.c.rank)
-        .limit(1)
-    )
-    return connection.execute(query).mappings().first()
+    return connection.execute(FREE_AFTER, {"person": person_id, "with_tag": tag, "after": rank}).mappings().first()
 
 
 def _skipped(connection: sa.Connection, person: Person) -> str | None:

@@ -18,7 +18,6 @@ from goldsmith.gold.agreement import (
     alpha_of,
     choice_pattern,
     gate_outcome,
-    retest_outcome,
     together,
 )
 from goldsmith.gold.room import Room
@@ -139,20 +138,20 @@ def _outcome(room: Room, found: dict[str, Agreement]) -> str:
     """Both checks; retests are checked where they are asked for."""
     checks = [gate_outcome(found["alpha_first"], room.gold.min_alpha)]
     if room.gold.retest_share:
-        checks.append(retest_outcome(found["alpha_retest"], room.gold.min_alpha))
+        checks.append(gate_outcome(found["alpha_retest"], room.gold.min_alpha))
     return together(checks)
 
 
 def _reasons(room: Room, gate: dict[str, Any]) -> list[dict[str, Any]]:
     reasons = []
-    for check, judged in (("alpha_first", gate_outcome), ("alpha_retest", retest_outcome)):
+    for check in ("alpha_first", "alpha_retest"):
         found = Agreement(**gate[check])
         told = (
             "no figure yet"
             if found.alpha is None
             else f"{found.alpha:.3f}, {found.low:.3f} to {found.high:.3f}, over {found.num_pairs} pairs"
         )
-        reasons.append({"check": check, "outcome": judged(found, room.gold.min_alpha), "text": told})
+        reasons.append({"check": check, "outcome": gate_outcome(found, room.gold.min_alpha), "text": told})
     return reasons
 
 

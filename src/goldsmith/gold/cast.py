@@ -83,8 +83,12 @@ def cast_vote(room: Room, person: Person, ballot: Ballot) -> Receipt:
     """
     try:
         return room.database.transact(lambda connection: _cast(room, connection, person, ballot))
-    except sa.exc.IntegrityError:  # the same vote came twice at the same moment: now the first one is there
-        return room.database.transact(lambda connection: _cast(room, connection, person, ballot))
+    except (sa.exc.IntegrityError, NotYours):  # the vote's id is there already, perhaps since a moment ago
+        with room.database.read() as connection:
+            known = _known(room, connection, person, ballot)
+        if known is None:
+            raise
+        return known
 
 
 def undo_vote(room: Room, person: Person, vote_id: str) -> Lease:
@@ -103,18 +107,17 @@ def undo_until(room: Room, round_: str, at: float) -> float | None:
 
 
 def _cast(room: Room, connection: sa.Connection, person: Person, ballot: Ballot) -> Receipt:
-    known = _known(room, connection, person, ballot)
-    if known is not None:
-        return known
     lease = find_lease(connection, person.person_id, ballot.lease_id, lock=True)
     if lease.state in ("voted", "late"):
-        known = _known(room, connection, person, ballot)  # the same vote, sent twice at once, was waited for
+        known = _known(room, connection, person, ballot)
         if known is not None:
             return known
         raise Conflict("you have voted on this pair already, perhaps in another window")
     if lease.round == "expert" and not ballot.rationale.strip():
         raise Conflict("an expert's decision needs a rationale")
-    counts = lease.state == "active" and lease.expires_at > room.clock() and _take(connection, lease)
+    in_time = lease.state == "active" and lease.expires_at > room.clock()
+    missing = _take(connection, lease) if in_time else None
+    counts = missing is not None
     used = uses_for_vote(connection, lease.lease_id)
     vote = _vote(room, lease, ballot, lease.round if counts else "late", [*used, *ballot.tools])
     connection.execute(VOTES.insert().values(vote_row(vote, recorded=False, lease_id=lease.lease_id)))
@@ -123,7 +126,8 @@ def _cast(room: Room, connection: sa.Connection, person: Person, ballot: Ballot)
     events.record(connection, room.clock(), person.person_id, "vote.cast", lease.pair_id, **vote.model_dump())
     if counts:
         connection.execute(LEASES.update().where(LEASES.c.lease_id == lease.lease_id).values(state="voted"))
-        _follow_up(room, connection, person, lease)
+        if not missing:
+            _follow_up(room, connection, person, lease)
     else:
         release(connection, lease, "late")
     return _receipt(room, connection, vote, duplicate=False)
@@ -139,22 +143,25 @@ def _known(room: Room, connection: sa.Connection, person: Person, ballot: Ballot
     return _receipt(room, connection, Vote.model_validate_json(row["record"]), duplicate=True)
 
 
-def _take(connection: sa.Connection, lease: Lease) -> bool:
-    """Use the lease's seat and return whether it was still there."""
+def _take(connection: sa.Connection, lease: Lease) -> int | None:
+    """Use the lease's seat and return how many first-round votes are still missing; None when the seat is no longer there."""
     if lease.round == "first":
         seat = PAIR_STATES.c.num_votes + PAIR_STATES.c.free < PAIR_STATES.c.wanted
         used = (
-            PAIR_STATES.update().where(PAIR_STATES.c.pair_id == lease.pair_id, seat).values(num_votes=PAIR_STATES.c.num_votes + 1)
+            PAIR_STATES.update()
+            .where(PAIR_STATES.c.pair_id == lease.pair_id, seat)
+            .values(num_votes=PAIR_STATES.c.num_votes + 1)
+            .returning(PAIR_STATES.c.wanted - PAIR_STATES.c.num_votes)
         )
-        return bool(connection.execute(used).rowcount)
+        return connection.execute(used).scalar()
     if lease.round == "expert":
         # The row is held until the end, so that two experts cannot both decide.
         still = sa.select(PAIR_STATES.c.pair_id).where(PAIR_STATES.c.pair_id == lease.pair_id, PAIR_STATES.c.state == "disputed")
-        return connection.execute(still.with_for_update()).first() is not None
+        return 0 if connection.execute(still.with_for_update()).first() is not None else None
     if lease.round == "retest":
         done = RETESTS.update().where(RETESTS.c.retest_id == lease.retest_id, RETESTS.c.state == "leased").values(state="done")
-        return bool(connection.execute(done).rowcount)
-    return True
+        return 0 if connection.execute(done).rowcount else None
+    return 0
 
 
 def _vote(room: Room, lease: Lease, ballot: Ballot, round_: str, tools: list[ToolUse]) -> Vote:
@@ -229,6 +236,7 @@ def _undo(room: Room, connection: sa.Connection, person: Person, vote_id: str) -
         raise Conflict("this vote can no longer be taken back")
     _give_back(connection, lease)
     connection.execute(VOTES.update().where(VOTES.c.vote_id == vote_id).values(withdrawn_at=now))
+    room.memory.totals.pop(person.person_id, None)
     others = sa.select(LEASES).where(
         LEASES.c.person_id == person.person_id, LEASES.c.queue == lease.queue, LEASES.c.state == "active"
     )

@@ -31,7 +31,7 @@ def csv_lines(room: Room, name: str) -> Iterator[str]:
         name: `votes`, `gold`, `annotators`, `batches`, `coverage`, `throughput`, `tools`, `tool_uses` or `events`.
     """
     columns: list[str] | None = None
-    with room.database.read() as connection:
+    with room.database.read(at_once=True) as connection:
         for row in TABLES[name](room, connection):
             if columns is None:
                 columns = list(row)

@@ -23,6 +23,8 @@ HEAD = "0003"
 """The newest migration; a test compares it with the folder."""
 UPGRADE_LOCK = 0x601D
 BUSY_SECONDS = 10
+IDLE_SECONDS = 5.0
+"""A connection that was not used for so long is tried before it is used again; one that fails earlier fails one request, which is sent again."""
 RETRIED = {"40001", "40P01"}
 """SQLSTATEs of a transaction that lost against another and may simply be repeated: serialization failure, deadlock."""
 T = TypeVar("T")
@@ -47,14 +49,20 @@ class Database:
             # One writer at a time; readers do not wait for it.
             more = {"pool_size": pool, "max_overflow": 30, "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
         else:
-            more = {"pool_size": pool, "max_overflow": 10, "pool_pre_ping": True, "pool_timeout": 10}
+            more = {"pool_size": pool, "max_overflow": 10, "pool_timeout": 10}
             more["connect_args"] = {"connect_timeout": 5}
         self.engine = sa.create_engine(self.url, **more)
         self._turn = threading.Lock()
         self._writer = self.engine.execution_options(goldsmith_write=True)
+        self._reader = self.engine
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _durable_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            # READ COMMITTED sees each statement's own moment anyway: without a transaction two round trips are saved.
+            self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            sa.event.listen(self.engine, "checkout", _tried_after_idling)
+            sa.event.listen(self.engine, "checkin", _used_now)
         sa.event.listen(self.engine, "handle_error", _explained)
         self._bring_up_to_date()
 
@@ -64,9 +72,15 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads."""
-        with self.engine.connect() as connection:
+    def read(self, *, at_once: bool = False) -> Iterator[sa.Connection]:
+        """A connection that only reads.
+
+        Args:
+            at_once: everything as it was at one moment, for figures that must fit together and for long exports.
+        """
+        with self._reader.connect() as connection:
+            if at_once and not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
@@ -141,6 +155,27 @@ def _version(connection: sa.Connection) -> str | None:
         return None
     found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     return str(found) if found is not None else None
+
+
+def _tried_after_idling(connection: Any, record: Any, _proxy: Any) -> None:
+    if time.monotonic() - record.info.get("used", 0.0) < IDLE_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except _dead() as error:
+        # The pool opens a new connection instead, as often as it has old ones.
+        raise sa.exc.InvalidatePoolError from error
+
+
+def _dead() -> tuple[type[Exception], ...]:
+    import psycopg
+
+    return (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+def _used_now(_connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
 
 
 def _durable_sqlite(connection: Any, _record: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from goldsmith.config.gold import GoldConfig
 from goldsmith.gold.adjudicate import Outcome, adjudicate
-from goldsmith.gold.agreement import Agreement, alpha_first, gate_outcome, retest_outcome, together
+from goldsmith.gold.agreement import Agreement, alpha_first, gate_outcome, together
 from goldsmith.gold.votes import VoteStore
 from goldsmith.types import Vote
 
@@ -54,13 +54,18 @@ def judge_batch(
     agreement = alpha_first([votes.get(name, []) for name in pair_ids], seed=seed)
     checks = [gate_outcome(agreement, config.min_alpha)]
     if retest is not None:
-        checks.append(retest_outcome(retest, config.min_alpha))
+        checks.append(gate_outcome(retest, config.min_alpha))
     outcome = together(checks)
     enforced = config.enforce_gate if config.enforce_gate is not None else not recorded
     facts = {"batch": batch, **asdict(agreement), "outcome": outcome, "enforced": enforced, "recorded": recorded}
     if retest is not None:
         facts["alpha_retest"] = asdict(retest)
     return BatchResult(batch=batch, outcomes=outcomes, facts=facts, admitted=outcome == "pass" or not enforced)
+
+
+def agreement_of(facts: dict[str, Any]) -> Agreement:
+    """Return the first round's agreement of a result's facts."""
+    return Agreement(**{name: facts[name] for name in ("alpha", "low", "high", "num_pairs")})
 
 
 def open_items(store: VoteStore, config: GoldConfig) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""Pairs whose answer is known, for the qualification of new annotators and for hidden checks."""
+"""Pairs whose answer is known, for the qualification of new annotators and for hidden checks.
+
+A hidden check is only handed out in place of a pair that has the same things beside it (`Material.look`), so that nobody knows it by what is missing.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,37 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from goldsmith.errors import DataError
 from goldsmith.gold import events
+from goldsmith.gold.batches import batches
 from goldsmith.gold.exchange import json_lines
+from goldsmith.gold.leases import Material, material_of_queue
 from goldsmith.gold.room import Room
-from goldsmith.gold.schema import CHECK_ITEMS
+from goldsmith.gold.schema import CHECK_ITEMS, PAIR_STATES
 from goldsmith.identity import canonical_json, unit_interval
 from goldsmith.pool.sources.draft import Reject, messages
 from goldsmith.types import Pair
+
+ATTRIBUTES = ("task", "objectivity", "controversiality", "desired", "guideline")
+
+
+class ReplyCheck(BaseModel):
+    """What one model said of one reply."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    outcome: Literal["correct", "incorrect", "cannot-tell"]
+    reason: str = ""
 
 
 def add_known(room: Room, path: Path, use: Literal["qualify", "check"], actor: str = events.SYSTEM) -> dict[str, int]:
     """Take pairs with a known answer from a file and return {"rows", "new"}; a pair that is there already is left alone.
 
-    A line holds `prompt` (messages), `chosen` and `rejected`, and optionally `tie` (neither is better), `rationale` (shown after a qualification vote) and
-    `task`.
+    A line holds `prompt` (messages), `chosen` and `rejected`, and optionally `tie` (neither is better), `rationale` (shown after a qualification vote), the
+    five attributes, and `checks` (what models said of each reply: `chosen` and `rejected`, each a list of `model`, `outcome`, `reason`).
 
     Args:
         room: the room.
@@ -42,6 +60,38 @@ def add_known(room: Room, path: Path, use: Literal["qualify", "check"], actor: s
     return {"rows": len(rows), "new": len(new)}
 
 
+def add_settled(room: Room, count: int, actor: str = events.SYSTEM) -> dict[str, int]:
+    """Make at most `count` pairs that the room has settled into hidden checks, and return {"rows", "new"}; they look like all others, as they are of them.
+
+    They come from batches whose gate has passed, those that experts decided and those that were unanimous, drawn by their id; whoever has seen one does not get it.
+    """
+    with room.database.read() as connection:
+        passed = [row["batch"] for row in batches(room, connection) if row["outcome"] == "pass"]
+        sound = (PAIR_STATES.c.batch.in_(passed), PAIR_STATES.c.state == "gold", PAIR_STATES.c.how.in_(["expert", "unanimous"]))
+        query = sa.select(PAIR_STATES.c.pair_id, PAIR_STATES.c.label).where(
+            *sound, PAIR_STATES.c.pair_id.not_in(sa.select(CHECK_ITEMS.c.pair_id))
+        )
+        found = sorted(connection.execute(query).all(), key=lambda row: unit_interval(f"known:{row.pair_id}", room.seed))[:count]
+        rows = [_settled_row(room, row.pair_id, row.label, material_of_queue(connection, row.pair_id)) for row in found]
+    with room.database.write() as connection:
+        if rows:
+            connection.execute(CHECK_ITEMS.insert(), rows)
+        events.record(connection, room.clock(), actor, "known.added", "check", rows=len(rows), new=len(rows), file="")
+    return {"rows": len(rows), "new": len(rows)}
+
+
+def _settled_row(room: Room, pair_id: str, label: str, material: Material) -> dict[str, Any]:
+    return {
+        "pair_id": pair_id,
+        "record": canonical_json({**material.record, "checks": material.checks}),
+        "attributes": canonical_json(material.attributes) if material.attributes else None,
+        "label": label,
+        "rationale": "",
+        "use": "check",
+        "draw": unit_interval(f"known:{pair_id}", room.seed),
+    }
+
+
 def _row(room: Room, place: str, row: dict[str, Any], use: str) -> dict[str, Any]:
     chosen, rejected = row.get("chosen"), row.get("rejected")
     if not (isinstance(chosen, str) and isinstance(rejected, str) and chosen.strip() and rejected.strip() and chosen != rejected):
@@ -52,12 +102,45 @@ def _row(room: Room, place: str, row: dict[str, Any], use: str) -> dict[str, Any
         pair = Pair.from_replies(messages(row.get("prompt")), chosen, rejected, tie=bool(row.get("tie")))
     except Reject as reject:
         raise DataError(f"{place}: prompt: {reject}") from None
+    attributes = _attributes(place, row)
+    record = {"pair_id": pair.pair_id, "context": pair.messages, "first": pair.first, "second": pair.second}
     return {
         "pair_id": pair.pair_id,
-        "record": canonical_json({"pair_id": pair.pair_id, "context": pair.messages, "first": pair.first, "second": pair.second}),
-        "attributes": canonical_json({"task": str(row["task"])}) if row.get("task") else None,
+        "record": canonical_json({**record, "checks": _checks(place, row.get("checks"), chosen == pair.first)}),
+        "attributes": canonical_json(attributes) if attributes else None,
         "label": pair.label,
         "rationale": str(row.get("rationale", "")),
         "use": use,
         "draw": unit_interval(f"known:{pair.pair_id}", room.seed),
     }
+
+
+def _attributes(place: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a line that are filled in."""
+    found = {name: row[name] for name in ATTRIBUTES if row.get(name)}
+    for name, value in found.items():
+        is_right = (
+            isinstance(value, list) and all(isinstance(one, str) for one in value)
+            if name == "desired"
+            else isinstance(value, str)
+        )
+        if not is_right:
+            raise DataError(f"{place}: {name}: {'a list of strings' if name == 'desired' else 'a string'} is expected")
+    return found
+
+
+def _checks(place: str, given: Any, chosen_is_first: bool) -> dict[str, list[dict[str, str]]] | None:
+    """What models said of each reply, by the pair's own sides."""
+    if not given:
+        return None
+    sides = ("first", "second") if chosen_is_first else ("second", "first")
+    try:
+        said = {
+            side: [ReplyCheck.model_validate(one).model_dump() for one in given.get(name, [])]
+            for side, name in zip(sides, ("chosen", "rejected"), strict=True)
+        }
+    except (ValidationError, AttributeError, TypeError) as error:
+        raise DataError(
+            f"{place}: checks: {{chosen, rejected}}, each a list of model, outcome and reason, is expected ({error})"
+        ) from None
+    return said

@@ -17,7 +17,8 @@ from goldsmith.gold.schema import CHECK_ITEMS, LEASES, PAIR_STATES, QUEUE, RETES
 from goldsmith.identity import canonical_json, unit_interval
 from goldsmith.types import Side
 
-SWEPT_AT_ONCE = 20
+SWEPT_AT_ONCE = 100
+SWEPT_EVERY_SECONDS = 1.0
 
 
 class NotYours(GoldsmithError):
@@ -63,6 +64,12 @@ class Material:
     attributes: dict[str, Any] | None
     checks: dict[str, Any] | None
 
+    @property
+    def look(self) -> tuple[tuple[str, ...], bool]:
+        """What stands beside the replies: the attributes that are filled in, and whether models have checked the replies."""
+        filled = {name for name, value in (self.attributes or {}).items() if value}
+        return tuple(sorted(filled)), bool(self.checks)
+
 
 def lease_of(row: Mapping[Any, Any]) -> Lease:
     """Return the lease of a row."""
@@ -91,11 +98,9 @@ def find_lease(connection: sa.Connection, person_id: str, lease_id: str, *, lock
     return lease_of(row)
 
 
-def active_lease(connection: sa.Connection, person_id: str, queue: str, now: float) -> Lease | None:
-    """Return the lease that a person holds in a queue, if it has not run out."""
-    query = sa.select(LEASES).where(
-        LEASES.c.person_id == person_id, LEASES.c.queue == queue, LEASES.c.state == "active", LEASES.c.expires_at > now
-    )
+def active_lease(connection: sa.Connection, person_id: str, queue: str) -> Lease | None:
+    """Return the lease that a person holds in a queue; its time may have run out."""
+    query = sa.select(LEASES).where(LEASES.c.person_id == person_id, LEASES.c.queue == queue, LEASES.c.state == "active")
     row = connection.execute(query).mappings().first()
     return lease_of(row) if row is not None else None
 
@@ -103,14 +108,26 @@ def active_lease(connection: sa.Connection, person_id: str, queue: str, now: flo
 def material_of(connection: sa.Connection, lease: Lease) -> Material:
     """Return the texts of a leased pair, from the queue or from the pairs whose answer is known."""
     if lease.round in ("check", "qualify"):
-        query = sa.select(CHECK_ITEMS.c.record, CHECK_ITEMS.c.attributes, sa.null().label("checks")).where(
-            CHECK_ITEMS.c.pair_id == lease.pair_id
-        )
-    else:
-        query = sa.select(QUEUE.c.record, QUEUE.c.attributes, QUEUE.c.checks).where(QUEUE.c.pair_id == lease.pair_id)
-    row = connection.execute(query).mappings().one()
-    attributes, checks = (json.loads(row[name]) if row[name] else None for name in ("attributes", "checks"))
-    return Material(record=json.loads(row["record"]), attributes=attributes, checks=checks)
+        columns = (CHECK_ITEMS.c.record, CHECK_ITEMS.c.attributes, sa.null().label("checks"))
+        return read_material(connection.execute(sa.select(*columns).where(CHECK_ITEMS.c.pair_id == lease.pair_id)).one())
+    return material_of_queue(connection, lease.pair_id)
+
+
+def material_of_queue(connection: sa.Connection, pair_id: str) -> Material:
+    """Return the texts of a pair of the queue."""
+    columns = (QUEUE.c.record, QUEUE.c.attributes, QUEUE.c.checks)
+    return read_material(connection.execute(sa.select(*columns).where(QUEUE.c.pair_id == pair_id)).one())
+
+
+def read_material(row: Any) -> Material:
+    """Return what `record`, `attributes` and `checks` of a row hold; a pair with a known answer has its checks within the record."""
+    record = json.loads(row.record)
+    within = record.pop("checks", None)
+    return Material(
+        record=record,
+        attributes=json.loads(row.attributes) if row.attributes else None,
+        checks=json.loads(row.checks) if row.checks else within,
+    )
 
 
 def give(
@@ -123,13 +140,18 @@ def give(
     """
     now = room.clock()
     again = {"state": "active", "leased_at": now, "expires_at": now + 60 * room.rules.lease_minutes, "retest_id": retest_id}
-    same = (LEASES.c.person_id == person_id, LEASES.c.pair_id == pair_id, LEASES.c.round == round_)
-    renewed = connection.execute(LEASES.update().where(*same, LEASES.c.state.in_(["expired", "skipped"])).values(again))
-    if not renewed.rowcount:
+    of_both = sa.select(LEASES).where(LEASES.c.person_id == person_id, LEASES.c.pair_id == pair_id)
+    earlier = connection.execute(of_both.order_by(LEASES.c.leased_at).with_for_update()).mappings().all()
+    same = next((row for row in earlier if row["round"] == round_ and row["state"] in ("expired", "skipped")), None)
+    if same is not None:
+        row = {**same, **again}
+        connection.execute(LEASES.update().where(LEASES.c.lease_id == same["lease_id"]).values(again))
+    else:
         fresh = {"lease_id": secrets.token_hex(16), "pair_id": pair_id, "person_id": person_id, "queue": queue, "round": round_}
-        order = {"shown_first": _drawn_order(room, connection, person_id, pair_id, round_)}
-        connection.execute(LEASES.insert().values({**fresh, **order, **again}))
-    row = connection.execute(sa.select(LEASES).where(*same)).mappings().one()
+        before = earlier[0]["shown_first"] if earlier else None
+        order = {"shown_first": _drawn_order(room, before, f"order:{person_id}:{pair_id}:{round_}")}
+        row = {**fresh, **order, **again, "draft": None, "first_choice": None}
+        connection.execute(LEASES.insert().values(row))
     events.record(
         connection, now, person_id, "lease.given", pair_id, lease=row["lease_id"], round=round_, shown_first=row["shown_first"]
     )
@@ -189,12 +211,20 @@ def skip(room: Room, person_id: str, lease_id: str, reason: str) -> None:
 
 
 def sweep(room: Room, connection: sa.Connection) -> None:
-    """End leases whose time has run out, some at a time."""
+    """End leases whose time has run out, some at a time and at most once a second."""
+    if room.clock() - room.memory.swept_at < SWEPT_EVERY_SECONDS:
+        return
+    room.memory.swept_at = room.clock()
     query = sa.select(LEASES).where(LEASES.c.state == "active", LEASES.c.expires_at <= room.clock()).order_by(LEASES.c.expires_at)
     rows = connection.execute(query.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)).mappings().all()
     for row in sorted(rows, key=lambda row: str(row["pair_id"])):
-        release(connection, lease_of(row), "expired")
-        events.record(connection, room.clock(), events.SYSTEM, "lease.expired", row["pair_id"], lease=row["lease_id"])
+        expire(room, connection, lease_of(row))
+
+
+def expire(room: Room, connection: sa.Connection, lease: Lease) -> None:
+    """End a lease whose time has run out."""
+    release(connection, lease, "expired")
+    events.record(connection, room.clock(), events.SYSTEM, "lease.expired", lease.pair_id, lease=lease.lease_id)
 
 
 def release(connection: sa.Connection, lease: Lease, state: str) -> None:
@@ -213,11 +243,8 @@ def release(connection: sa.Connection, lease: Lease, state: str) -> None:
         )
 
 
-def _drawn_order(room: Room, connection: sa.Connection, person_id: str, pair_id: str, round_: str) -> Side:
-    """Random for each person and pair; whoever sees a pair again sees it the other way round."""
-    before = connection.execute(
-        sa.select(LEASES.c.shown_first).where(LEASES.c.person_id == person_id, LEASES.c.pair_id == pair_id)
-    ).scalar()
+def _drawn_order(room: Room, before: str | None, name: str) -> Side:
+    """Random for each person and pair (`name`); whoever has seen the pair `before` sees it the other way round."""
     if before is not None:
         return "second" if before == "first" else "first"
-    return "first" if unit_interval(f"order:{person_id}:{pair_id}:{round_}", room.seed) < 0.5 else "second"
+    return "first" if unit_interval(name, room.seed) < 0.5 else "second"

@@ -124,7 +124,10 @@ def coverage(connection: sa.Connection) -> list[dict[str, Any]]:
 
 
 def alpha_over_time(room: Room, connection: sa.Connection) -> list[dict[str, Any]]:
-    """Return nominal alpha over the pairs that were settled in the seven days up to each of the last 30 days; days without any are left out."""
+    """Return nominal alpha over the pairs that got their last first-round vote in the seven days up to each of the last 30 days.
+
+    Disputes that wait for an expert are among them: without these, agreement would always look perfect. Days without any pair are left out.
+    """
     first_day = _day(room.clock()) - DAYS + 1
     by_day = _patterns_by_day(connection, (first_day - WINDOW_DAYS) * SECONDS_A_DAY)
     rows = []
@@ -138,13 +141,18 @@ def alpha_over_time(room: Room, connection: sa.Connection) -> list[dict[str, Any
 
 
 def _patterns_by_day(connection: sa.Connection, since: float) -> dict[int, Counter[Pattern]]:
-    day = sa.func.floor(PAIR_STATES.c.settled_at / LITERAL_DAY).label("day")
+    day = sa.func.floor(sa.func.max(VOTES.c.at) / LITERAL_DAY).label("day")
     sums = [sa.func.sum(sa.case((VOTES.c.choice == choice, 1), else_=0)).label(f"n{at}") for at, choice in enumerate(CHOICES)]
     per_pair = (
         sa.select(day, *sums)
         .join(PAIR_STATES, PAIR_STATES.c.pair_id == VOTES.c.pair_id)
-        .where(VOTES.c.round == "first", VOTES.c.withdrawn_at.is_(None), PAIR_STATES.c.settled_at >= since)
-        .group_by(day, VOTES.c.pair_id)
+        .where(
+            VOTES.c.round == "first",
+            VOTES.c.withdrawn_at.is_(None),
+            sa.or_(PAIR_STATES.c.settled_at >= since, PAIR_STATES.c.state == "disputed"),
+        )
+        .group_by(VOTES.c.pair_id)
+        .having(sa.func.max(VOTES.c.at) >= since)
         .subquery()
     )
     columns = list(per_pair.c)

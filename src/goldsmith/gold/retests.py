@@ -21,6 +21,25 @@ from goldsmith.types import Vote
 SECONDS_A_DAY = 86_400
 
 
+def _open_retest() -> sa.Select[Any]:
+    """Of `person_id`, who knows `tags`, at `now`; made once, since every pair that is handed out asks for it."""
+    person_id = sa.bindparam("person_id", type_=sa.String)
+    query = (
+        sa.select(RETESTS)
+        .where(sa.text("retests.state = 'open'"), RETESTS.c.due_at <= sa.bindparam("now"))
+        .order_by(RETESTS.c.due_at, RETESTS.c.rank)
+        .limit(1)
+    )
+    seen = sa.exists().where(LEASES.c.person_id == person_id, LEASES.c.pair_id == RETESTS.c.pair_id)
+    of_others = (RETESTS.c.person_id.is_(None), RETESTS.c.tag.in_(sa.bindparam("tags", expanding=True)), ~seen)
+    own, others = query.where(RETESTS.c.person_id == person_id).subquery(), query.where(*of_others).subquery()
+    both = sa.union_all(sa.select(own, sa.literal(0).label("turn")), sa.select(others, sa.literal(1).label("turn"))).subquery()
+    return sa.select(both).order_by(both.c.turn).limit(1)
+
+
+OPEN_RETEST = _open_retest()
+
+
 def draw_for(room: Room, connection: sa.Connection, pair_id: str, state: Mapping[Any, Any], first_votes: Sequence[Vote]) -> None:
     """Ask for the retests that fall on a pair which has just become gold; a pair that has some gets no more."""
     if connection.execute(sa.select(RETESTS.c.retest_id).where(RETESTS.c.pair_id == pair_id)).first() is not None:
@@ -67,22 +86,10 @@ def forget_open(connection: sa.Connection, pair_id: str) -> bool:
     return True
 
 
-def open_retest(
-    connection: sa.Connection, person_id: str, tags: Sequence[str], now: float, *, own: bool
-) -> Mapping[Any, Any] | None:
-    """Return a retest that is due for a person: one of their own earlier pairs, or one that they have never seen."""
-    query = (
-        sa.select(RETESTS)
-        .where(RETESTS.c.state == "open", RETESTS.c.due_at <= now)
-        .order_by(RETESTS.c.due_at, RETESTS.c.rank)
-        .limit(1)
-    )
-    if own:
-        query = query.where(RETESTS.c.person_id == person_id)
-    else:
-        seen = sa.exists().where(LEASES.c.person_id == person_id, LEASES.c.pair_id == RETESTS.c.pair_id)
-        query = query.where(RETESTS.c.person_id.is_(None), RETESTS.c.tag.in_(["", *tags]), ~seen)
-    return connection.execute(query).mappings().first()
+def open_retest(connection: sa.Connection, person_id: str, tags: Sequence[str], now: float) -> Mapping[Any, Any] | None:
+    """Return a retest that is due for a person: one of their own earlier pairs, else one that they have never seen."""
+    values = {"person_id": person_id, "tags": ["", *tags], "now": now}
+    return connection.execute(OPEN_RETEST, values).mappings().first()
 
 
 def _add(

@@ -14,6 +14,21 @@ from goldsmith.gold.votes import VoteStore
 from goldsmith.store import Workspace
 
 
+@dataclass(slots=True)
+class Memory:
+    """What one process remembers so as to ask the database less; all of it may be forgotten at any time.
+
+    Attributes:
+        cursors: for each person and tag, the rank before which nothing is free for them and until when that is believed.
+        totals: for each person, a midnight and how many votes they had given before it.
+        swept_at: when leases that had run out were last looked for.
+    """
+
+    cursors: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    totals: dict[str, tuple[float, int]] = field(default_factory=dict)
+    swept_at: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """An open annotation room.
@@ -24,7 +39,7 @@ class Room:
         rules: rules of the room.
         seed: of every draw (order of replies, retests, checks).
         clock: seconds since 1970; tests set their own.
-        cursors: for each person and tag, the rank before which nothing is free for them and until when that is believed.
+        memory: see there.
     """
 
     database: Database
@@ -32,7 +47,7 @@ class Room:
     rules: AnnotateConfig
     seed: int = 0
     clock: Callable[[], float] = time.time
-    cursors: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
 
     def close(self) -> None:
         """Release the database."""

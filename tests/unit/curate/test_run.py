@@ -7,11 +7,15 @@ import pytest
 from goldsmith import Workspace, init, run, status
 from goldsmith.cli.main import run as cli
 from goldsmith.config.annotate import AnnotateConfig
+from goldsmith.curate import stage1
+from goldsmith.curate.context import Context
+from goldsmith.curate.grow import asked_ids
 from goldsmith.curate.rewards import closed_contexts, context_folds, trainable
 from goldsmith.curate.run import changed_keys
 from goldsmith.errors import StoreError, UserError
 from goldsmith.gold.room import open_room
 from goldsmith.gold.schema import QUEUE
+from goldsmith.progress import Progress
 from voting_room import Clock, SmallRoom
 
 PAIRS = [{"prompt": f"question {n}", "chosen": f"good answer {n}", "rejected": f"bad answer {n}"} for n in range(8)]
@@ -56,25 +60,53 @@ def test_what_the_models_may_cost_is_said_before_the_first_stage(
     assert told.index("LLM calls at most") < told.index("Reading the sources")
 
 
-def test_votes_bring_an_undecided_gate_to_a_stop_that_says_so(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    cli(["run", "-w", str(workspace.root)])
-    cli(["votes", "export", "-w", str(workspace.root), "-o", str(workspace.root / "q.jsonl")])
-    items = [json.loads(line) for line in (workspace.root / "q.jsonl").read_text().splitlines()]
-    votes = [
-        {
-            "vote_id": f"{item['pair_id']}-{n}",
-            "pair_id": item["pair_id"],
-            "annotator": f"a{n}",
-            "round": "first",
-            "choice": "first",
-        }
-        for item in items
+def _vote_on_all(workspace: Workspace) -> int:
+    """Three people say `first` to whatever waits; returned is how many pairs waited."""
+    queue, votes = workspace.root / "q.jsonl", workspace.root / "v.jsonl"
+    cli(["votes", "export", "-w", str(workspace.root), "-o", str(queue)])
+    names = [json.loads(line)["pair_id"] for line in queue.read_text().splitlines()]
+    rows = [
+        {"vote_id": f"{name}-{n}", "pair_id": name, "annotator": f"a{n}", "round": "first", "choice": "first"}
+        for name in names
         for n in range(3)
     ]
-    (workspace.root / "v.jsonl").write_text("".join(json.dumps(vote) + "\n" for vote in votes))
-    assert cli(["votes", "import", "-w", str(workspace.root), str(workspace.root / "v.jsonl")]) == 0
+    votes.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cli(["votes", "import", "-w", str(workspace.root), str(votes)]) == 0
+    return len(names)
+
+
+def test_an_undecided_gate_asks_for_more_pairs_up_to_a_bound_and_then_says_so(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli(["run", "-w", str(workspace.root)]) == 4
-    assert "the gate says undecided" in capsys.readouterr().err
+    # Votes that are all the same have no alpha: undecided. Half of the budget of 3, rounded up, is asked for at once; twice the budget is the bound.
+    for waiting, told in (
+        (3, "2 more pairs are in the queue"),
+        (2, "1 more pairs are in the queue"),
+        (1, "the gate says undecided"),
+    ):
+        assert _vote_on_all(workspace) == waiting
+        assert cli(["run", "-w", str(workspace.root)]) == 4
+        assert told in capsys.readouterr().err
+    # Nobody is asked twice, and asking again changes nothing.
+    assert cli(["run", "-w", str(workspace.root)]) == 4
+    assert status(workspace).queue == {"first": 0, "expert": 0}
+
+
+def test_pairs_that_were_asked_for_later_are_not_silver(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli(["run", "-w", str(workspace.root)])
+    _vote_on_all(workspace)
+    cli(["run", "-w", str(workspace.root)])
+    context = Context(workspace, workspace.runs()[-1], Progress())
+    asked = asked_ids(context, 0)
+    assert len(set(asked)) == 5
+    as_they_came = lambda _context, _print, rows, _round: ({row["pair_id"]: (row["label"], "unknown") for row in rows}, {}, {})
+    monkeypatch.setattr(stage1, "label_by_judges", as_they_came)
+    stage1.seed_silver(context, "fingerprint")
+    silver = {row["pair_id"] for row in workspace.table("silver_0").rows(["pair_id"])}
+    assert silver == {row["pair_id"] for row in workspace.table("seed").rows(["pair_id"])} - set(asked)
+    assert len(silver) == 3
+    context.close()
 
 
 def test_votes_in_the_room_are_judged_again_before_the_gate_decides(
@@ -94,7 +126,8 @@ def test_votes_in_the_room_are_judged_again_before_the_gate_decides(
     assert "1 verified pairs are being judged again" in capsys.readouterr().err
     assert here.work("dan").round == "retest"
     assert cli(["run", "-w", str(workspace.root)]) == 4
-    assert "the gate says undecided" in capsys.readouterr().err
+    # Three pairs decide nothing, however well people agree: the batch grows.
+    assert "2 more pairs are in the queue" in capsys.readouterr().err
     here.room.close()
 
 

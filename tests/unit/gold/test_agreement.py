@@ -35,7 +35,7 @@ def test_alpha_is_undefined_without_variation() -> None:
     ("low", "high", "outcome"), [(0.86, 0.9, "pass"), (0.7, 0.84, "fail"), (0.84, 0.87, "undecided"), (0.85, 0.9, "undecided")]
 )
 def test_the_gate_reads_the_interval(low: float, high: float, outcome: str) -> None:
-    assert gate_outcome(Agreement(alpha=0.8, low=low, high=high, num_pairs=9), 0.85) == outcome
+    assert gate_outcome(Agreement(alpha=0.8, low=low, high=high, num_pairs=90), 0.85) == outcome
 
 
 def test_pandalm_agrees_with_the_published_figure(data_dir: Path) -> None:
@@ -79,3 +79,8 @@ def test_one_check_that_fails_fails_all_and_all_must_pass() -> None:
         "undecided",
         "undecided",
     ]
+
+
+@pytest.mark.parametrize(("num_pairs", "outcome"), [(9, "undecided"), (10, "pass")])
+def test_a_handful_of_pairs_decides_nothing_however_well_people_agree(num_pairs: int, outcome: str) -> None:
+    assert gate_outcome(Agreement(alpha=1.0, low=1.0, high=1.0, num_pairs=num_pairs), 0.85) == outcome

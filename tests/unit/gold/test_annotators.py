@@ -10,7 +10,7 @@ import pytest
 from goldsmith.gold.annotators import _Seen, annotators, flags, implied_choice
 from goldsmith.gold.batches import batch_detail, gate_of
 from goldsmith.gold.csv_export import csv_lines
-from goldsmith.gold.progress import cost, coverage, disputes, progress, throughput
+from goldsmith.gold.progress import alpha_over_time, cost, coverage, disputes, progress, throughput
 from voting_room import small_room
 
 
@@ -101,3 +101,19 @@ def test_a_spreadsheet_runs_no_formula_of_an_annotator(tmp_path: Path) -> None:
     for name in ("gold", "annotators", "batches", "coverage", "throughput", "events"):
         list(csv_lines(here.room, name))
     here.room.close()
+
+
+def test_alpha_over_time_counts_disputes_that_wait(tmp_path: Path) -> None:
+    here = small_room(tmp_path / "a.db")
+    here.add("ann", "bob", "cat")
+    here.fill("p1", "p2", "p3")
+    for name, choices in (("ann", "ffs"), ("bob", "fss"), ("cat", "fts")):
+        for choice in choices:
+            here.work(name, {"f": "first", "s": "second", "t": "tie"}[choice])
+    with here.room.database.read() as connection:
+        [day] = alpha_over_time(here.room, connection)
+    here.room.close()
+    # p1 all first, p2 three ways (a dispute), p3 all second. Nine votes: 4 first, 4 second, 1 tie; 72 ordered pairs of votes, of which
+    # 4*3 + 4*3 = 24 agree by chance. Observed: 6 of 18 disagree, 1/3; expected 48/72 = 2/3; alpha = 1/2.
+    assert day["num_pairs"] == 3
+    assert day["alpha"] == pytest.approx(0.5)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import sqlalchemy as sa
 from goldsmith.errors import StoreError
 from goldsmith.gold.assign import next_lease
 from goldsmith.gold.cast import cast_vote, undo_vote
-from goldsmith.gold.leases import Conflict, Gone, Lease, NotYours, find_lease, record_first_choice, save_draft, skip
+from goldsmith.gold.known import add_known, add_settled
+from goldsmith.gold.leases import Conflict, Gone, Lease, NotYours, find_lease, material_of, record_first_choice, save_draft, skip
 from goldsmith.gold.retests import draw_more
 from goldsmith.gold.schema import CHECK_ITEMS, EVENTS, PAIR_STATES, RETESTS, VOTES
 from goldsmith.types import Vote
@@ -321,6 +324,72 @@ def test_hidden_checks_come_at_their_rate(tmp_path: Path) -> None:
     rounds = Counter(here.work("ann").round for _ in range(300))
     # 300 draws at 0.2: 60 expected, standard deviation 6.9; four of them are 28.
     assert abs(rounds["check"] - 60) < 28
+    here.room.close()
+
+
+def test_a_hidden_check_only_stands_where_a_pair_has_the_same_beside_it(tmp_path: Path) -> None:
+    full = {
+        "task": "math/proof",
+        "objectivity": "factual",
+        "controversiality": "low",
+        "desired": ["accuracy"],
+        "guideline": "must add up",
+    }
+    said = {"model": "m", "outcome": "correct", "reason": "adds up"}
+    here = small_room(tmp_path / "a.db", check_rate=0.5)
+    here.add("ann")
+    here.fill(
+        *(f"p{n}" for n in range(100)), each={f"p{n}": {"attributes": full, "checks": {"first": [said]}} for n in range(100)}
+    )
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": f"q{n}"}],
+            "chosen": "right",
+            "rejected": "wrong",
+            **({**full, "checks": {"chosen": [said]}} if n % 2 else {"task": "math/proof"}),
+        }
+        for n in range(40)
+    ]
+    (tmp_path / "known.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert add_known(here.room, tmp_path / "known.jsonl", "check") == {"rows": 40, "new": 40}
+    with here.room.database.read() as connection:
+        looks = set()
+        checks = 0
+        for _ in range(100):
+            lease = here.work("ann")
+            looks.add(material_of(connection, lease).look)
+            checks += lease.round == "check"
+    # 20 of the 40 look like the queue; they alone are handed out, and all of them are, as half of a hundred pairs would be checks.
+    assert checks == 20
+    assert looks == {(("controversiality", "desired", "guideline", "objectivity", "task"), True)}
+    here.room.close()
+
+
+def test_settled_pairs_become_hidden_checks_of_those_who_have_not_seen_them(tmp_path: Path) -> None:
+    here = small_room(tmp_path / "a.db")
+    here.add("ann", "bob", "cat", "dan")
+    names = [f"p{n}" for n in range(40)]
+    here.fill(*names, batch="passed")
+    for name in ("ann", "bob", "cat"):
+        for _ in names:
+            lease = here.take(name)
+            assert lease is not None
+            here.vote(name, lease, "first" if int(lease.pair_id[1:]) % 2 else "second")
+    here.fill(*(f"n{n}" for n in range(25)), batch="open")
+    assert add_settled(here.room, 10) == {"rows": 10, "new": 10}
+    assert add_settled(here.room, 100) == {"rows": 30, "new": 30}
+    checking = replace(here.room, rules=here.room.rules.model_copy(update={"check_rate": 0.5}))
+    # Of three who have seen all forty none gets one; the fourth is drawn one on some day.
+    for name in ("ann", "bob", "cat"):
+        assert next_lease(checking, here.people[name], "work").round == "first"  # type: ignore[union-attr]
+    found = []
+    for _ in range(20):
+        here.clock.now += 86_400
+        lease = next_lease(checking, here.people["dan"], "work")
+        assert isinstance(lease, Lease)
+        found.append(lease.round)
+        skip(checking, lease.person_id, lease.lease_id, "")
+    assert "check" in found
     here.room.close()
 
 

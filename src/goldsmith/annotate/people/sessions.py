@@ -15,6 +15,14 @@ from goldsmith.gold.schema import PEOPLE, SESSIONS
 
 TOUCHED_EVERY = 60.0
 """Seconds between two writes of when a session was last seen."""
+OPEN_SESSION = (
+    sa.select(SESSIONS.c.csrf, SESSIONS.c.seen_at, PEOPLE)
+    .join(PEOPLE, PEOPLE.c.person_id == SESSIONS.c.person_id)
+    .where(
+        SESSIONS.c.session_hash == sa.bindparam("key"), SESSIONS.c.expires_at > sa.bindparam("now"), PEOPLE.c.state == "active"
+    )
+)
+"""Made once, since every request asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +54,8 @@ def open_session(room: Room, person_id: str, how: str) -> str:
 def find_session(room: Room, token: str) -> Session | None:
     """Return the session of a cookie; None when it has ended or the account is disabled."""
     key, now = hashed(token), room.clock()
-    query = sa.select(SESSIONS.c.csrf, SESSIONS.c.seen_at, PEOPLE).join(PEOPLE, PEOPLE.c.person_id == SESSIONS.c.person_id)
     with room.database.read() as connection:
-        row = (
-            connection.execute(
-                query.where(SESSIONS.c.session_hash == key, SESSIONS.c.expires_at > now, PEOPLE.c.state == "active")
-            )
-            .mappings()
-            .first()
-        )
+        row = connection.execute(OPEN_SESSION, {"key": key, "now": now}).mappings().first()
     if row is None:
         return None
     if now - row["seen_at"] > TOUCHED_EVERY:

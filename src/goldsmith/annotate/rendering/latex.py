@@ -6,10 +6,14 @@ is walked instead; text is escaped, lengths are held within bounds, colours and 
 
 from __future__ import annotations
 
+import logging
 import re
+from collections import Counter
 from functools import lru_cache
 from html import escape
 from typing import Any
+
+from latex2mathml import exceptions
 
 from goldsmith.annotate.rendering.budget import Budget
 from goldsmith.annotate.rendering.sanitise import MATH_ATTRIBUTES, MATH_TAGS
@@ -33,6 +37,27 @@ _ENVIRONMENT = re.compile(
 _READ_AS = {"aligned": "align*", "flalign": "align*", "eqnarray": "align*", "alignedat": "align*", "alignat": "align*"}
 """Environments that the library does not know, and the one that shows the same; `equation` is what a formula is anyway, the others centre their lines."""
 _SAYS_NOTHING = re.compile(r"\\(?:nonumber|notag|hfill|displaylimits)(?![a-zA-Z])|\\(?:label|require)\{[^{}]*\}")
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    return tuple(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception))
+
+
+LOG = logging.getLogger("goldsmith.annotate")
+UNREAD: Counter[str] = Counter()
+"""Formulas whose source is shown since the library could not read them, by the error's name; formulas that repeat are counted once."""
+STUMBLES: tuple[type[Exception], ...] = (
+    *_refusals(),
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    StopIteration,
+    RecursionError,
+)
+"""What the library says of a formula that is not one, and what its own steps trip over."""
 
 
 def to_mathml(latex: str, budget: Budget, *, is_display: bool) -> str | None:
@@ -59,7 +84,12 @@ def _convert(latex: str, is_display: bool) -> str | None:
         from latex2mathml.converter import Converter
 
         tree = Converter(display="block" if is_display else "inline").convert_to_element(_readable(latex))
-    except Exception:  # the library raises whatever its own steps raise; the source is then shown instead
+    except STUMBLES as error:
+        UNREAD[type(error).__name__] += 1
+        if not type(error).__module__.startswith("latex2mathml"):
+            LOG.warning(
+                "a formula of %d characters could not be read (%s); its source is shown", len(latex), type(error).__name__
+            )
         return None
     inner = "".join(map(_write, tree))
     display = ' display="block"' if is_display else ""

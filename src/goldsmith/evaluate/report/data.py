@@ -84,6 +84,14 @@ class Batch(Part):
     enforced: bool = False
 
 
+class CrossCheck(Part):
+    """RewardBench from round to round: whether it was scored, why not, and the batches since which a score has dropped."""
+
+    computed: bool = False
+    reason: str = ""
+    flagged: list[str] = Field(default_factory=list)
+
+
 class Gold(Part):
     """The human-verified pairs and how far people agree."""
 
@@ -101,6 +109,8 @@ class Gold(Part):
     """Pairs whose preference people could not determine."""
     dropped: dict[str, int] = Field(default_factory=dict)
     """Voted pairs that did not become gold, by reason."""
+    cross_check: CrossCheck | None = None
+    """None while gold is not closed."""
 
     @property
     def num_pairs(self) -> int:

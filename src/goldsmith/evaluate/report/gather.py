@@ -23,6 +23,7 @@ from goldsmith.evaluate.report.data import (
     AttributeQuality,
     Batch,
     Cost,
+    CrossCheck,
     Final,
     Gold,
     Histogram,
@@ -155,6 +156,9 @@ class _Reader:
             disputes=facts.get("disputes"),
             discards=facts.get("discards"),
             dropped=tables.gold_dropped(self.workspace),
+            cross_check=self._part(CrossCheck, facts["cross_check"], "facts/gold.json, cross_check")
+            if facts.get("cross_check")
+            else None,
         )
 
     def _open_gold(self) -> Facts:

@@ -12,6 +12,7 @@ from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.advice import advice
 from goldsmith.evaluate.report.data import (
     Batch,
+    CrossCheck,
     Final,
     Gold,
     JudgeRow,
@@ -150,11 +151,26 @@ def _gold(gold: Gold) -> list[Paragraph]:
         paragraphs.append(Paragraph(tone=_gate_tone(gold.alpha_first), text=_alpha(gold.alpha_first, gold.min_alpha)))
     if len(gold.batches) > 1:
         paragraphs += _batches(gold.batches)
+    if gold.cross_check is not None:
+        paragraphs.append(_cross_check(gold.cross_check))
     if gold.alpha_first is not None and gold.alpha_retest is None:
         paragraphs.append(
             Paragraph(tone="limit", text="No pair was judged twice, so how far annotators agree with themselves is not known.")
         )
     return paragraphs
+
+
+def _cross_check(found: CrossCheck) -> Paragraph:
+    """What RewardBench says of the rounds."""
+    if not found.computed:
+        return Paragraph(tone="limit", text=f"No cross-check with RewardBench was computed: {found.reason}.")
+    if found.flagged:
+        names = say.enumerate_words([f"'{name}'" for name in found.flagged])
+        return Paragraph(
+            tone="limit",
+            text=f"On RewardBench a score dropped by more than chance after {names} came in: look at these batches first.",
+        )
+    return Paragraph(tone="plain", text="On RewardBench no round's score dropped by more than chance.")
 
 
 def _batches(batches: list[Batch]) -> list[Paragraph]:

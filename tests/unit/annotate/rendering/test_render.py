@@ -6,7 +6,7 @@ import pytest
 
 from goldsmith.annotate.environment import LANGUAGES as LANGUAGES_OF_THE_PAGE
 from goldsmith.annotate.environment import messages
-from goldsmith.annotate.rendering import difference, render
+from goldsmith.annotate.rendering import difference, latex, render
 from goldsmith.annotate.rendering.code import LANGUAGES
 from goldsmith.annotate.rendering.limits import MAX_CHARS, MAX_LINE_CHARS, MAX_RAW_CHARS
 from goldsmith.annotate.rendering.text import RawReason
@@ -166,3 +166,9 @@ def test_a_text_that_a_library_stumbles_over_is_shown_raw(monkeypatch: pytest.Mo
 def test_every_reason_for_raw_text_is_said_in_both_languages() -> None:
     for reason in get_args(RawReason):
         assert all(f"js.raw.{reason}" in messages(lang) for lang in LANGUAGES_OF_THE_PAGE)
+
+
+def test_a_formula_that_cannot_be_read_shows_its_source_and_is_counted() -> None:
+    before = latex.UNREAD.total()
+    assert '<code class="tex">\\left( 1 + 987</code>' in render("so $\\left( 1 + 987$ it is")
+    assert latex.UNREAD.total() == before + 1

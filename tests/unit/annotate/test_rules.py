@@ -1,0 +1,101 @@
+"""The room's rules as people meet them, over HTTP: tags, skipping, checks that look like pairs, and the flag for those who follow the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from annotation_site import Site, make_site
+from goldsmith.gold.known import add_settled
+
+FAST, SLOW = 0.2, 30.0
+"""Seconds for eight words: 2,400 and 16 words a minute."""
+
+
+def _said(first_is_right: bool) -> dict[str, Any]:
+    right, wrong = ([{"model": "m", "outcome": outcome, "reason": "sums"}] for outcome in ("correct", "incorrect"))
+    return {"first": right if first_is_right else wrong, "second": wrong if first_is_right else right}
+
+
+def test_pairs_of_a_field_go_to_those_who_know_it(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "a.db", expertise={"math": "math"})
+    site.here.fill("p1", "p2", each={"p1": {"attributes": {"task": "math/proof"}}, "p2": {"attributes": {"task": "chat/advice"}}})
+    assert site.browser("ann", tags=["math"]).next()["pair_id"] == "p1"
+    assert site.browser("bob").next()["pair_id"] == "p2"
+    site.here.room.close()
+
+
+def test_a_skipped_pair_comes_back_with_its_draft_when_nothing_else_is_left(site: Site) -> None:
+    site.here.fill("p1", "p2")
+    ann = site.browser("ann")
+    one = ann.next()
+    draft = {"choice": "tie", "strength": 0, "confidence": 1, "rationale": "not sure", "reason": None, "seconds": 9.0}
+    ann.put(f"/api/leases/{one['lease_id']}/draft", draft)
+    assert ann.post(f"/api/leases/{one['lease_id']}/skip", {"reason": "hard"}).status_code == 200
+    other = ann.next()
+    assert (one["pair_id"], other["pair_id"]) == ("p1", "p2")
+    ann.vote(other)
+    back = ann.next()
+    assert (back["pair_id"], back["draft"], [reply["side"] for reply in back["replies"]]) == (
+        "p1",
+        draft,
+        [reply["side"] for reply in one["replies"]],
+    )
+
+
+def test_who_follows_the_models_without_reading_is_flagged(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "a.db")
+    names = [f"p{number}" for number in range(24)]
+    # The models are wrong about every other pair; two people read, and the third follows them at once.
+    site.here.fill(*names, each={name: {"checks": _said(number % 2 == 0)} for number, name in enumerate(names)})
+    for name in ("ann", "bob", "cat"):
+        browser = site.browser(name)
+        while (task := browser.next()) is not None:
+            number = int(task["pair_id"][1:])
+            follows = "first" if number % 2 == 0 else "second"
+            truth = "first" if number % 4 < 2 else "second"
+            browser.vote(task, follows if name == "cat" else truth, seconds=FAST if name == "cat" else SLOW)
+    rows = {row["name"]: row for row in site.browser("lea", "lead").get("/api/lead/summary").json()["annotators"]}
+    kinds = {name: {flag["kind"] for flag in row["flags"]} for name, row in rows.items()}
+    assert kinds["ann"] == kinds["bob"] == set()
+    assert {"reliance", "speed"} <= kinds["cat"]
+    assert rows["cat"]["hint_agreement"] == 1.0
+    site.here.room.close()
+
+
+def test_a_hidden_check_cannot_be_told_from_a_pair(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "a.db", check_rate=0.5)
+    attributes = {
+        "task": "math/sums",
+        "objectivity": "factual",
+        "controversiality": "low",
+        "desired": ["accuracy"],
+        "guideline": "must add up",
+    }
+    each = {f"p{number}": {"attributes": attributes, "checks": _said(True)} for number in range(50)}
+    site.here.fill(*list(each)[:12], batch="old", each=each)
+    for name in ("ann", "bob", "cat"):
+        browser = site.browser(name)
+        while (task := browser.next()) is not None:
+            browser.vote(task, "first" if int(task["pair_id"][1:]) % 2 else "second")
+    assert add_settled(site.here.room, 12)["new"] == 12
+    site.here.fill(*list(each)[12:], batch="new", each=each)
+    dan = site.browser("dan")
+    tasks, answers = [], []
+    for _ in range(30):
+        task = dan.next()
+        tasks.append(task)
+        dan.post(f"/api/leases/{task['lease_id']}/choice", {"choice": "first", "strength": 1})
+        answers.append(dan.vote(task).json())
+    checks = {task["pair_id"] for task in tasks if int(task["pair_id"][1:]) < 12}
+    assert checks
+    assert {tuple(sorted(task)) for task in tasks} == {tuple(sorted(tasks[0]))}
+    assert {(task["stage"], task["has_hints"], str(task["attributes"])) for task in tasks} == {
+        ("work", True, str(tasks[0]["attributes"]))
+    }
+    assert {(answer["state"], answer["feedback"], answer["undo_until"] is None) for answer in answers} == {
+        ("counted", None, False)
+    }
+    shown = dan.get("/history").json()["votes"]
+    assert {(vote["state"], vote["task"], vote["can_undo"]) for vote in shown} == {("counted", "math/sums", True)}
+    site.here.room.close()
