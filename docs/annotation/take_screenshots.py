@@ -194,6 +194,39 @@ def _overview(browser: Browser, folder: Path) -> None:
                     page.context.close()
 
 
+ADD = """`mean` divides by the number of values:
+
+```python
+def mean(values):
+    return sum(values) / len(values)
+```
+"""
+ADD_SAFELY = """An empty list has no mean, so it is refused:
+
+```python
+def mean(values):
+    if not values:
+        raise ValueError("no values")
+    return sum(values) / len(values) - 1
+```
+"""
+
+
+def _code(browser: Browser, folder: Path) -> None:
+    request = "Write a function `mean`. It has to pass:\n\nassert mean([1, 2, 3]) == 2\nassert mean([5]) == 5"
+    pair = _pair("mean", request, ADD, ADD_SAFELY, "coding/generation", "The tests decide; then what happens to an empty list.")
+    with live_room(folder, tools={"code": {"on": True}}) as room:
+        room.fill([pair])
+        page = _open(browser, room, "Ann", "/work", "annotator", DESKTOP, "en")
+        wait_for_task(page, "divides by")
+        page.locator(".reply pre", has_text="no values").focus()
+        page.keyboard.press("p")
+        page.locator("#tool-code option", has_text="def mean").first.wait_for(state="attached")
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.locator(".ran").wait_for(timeout=60_000)
+        page.screenshot(path=HERE / "code-en.png")
+
+
 FOUND = [
     {
         "url": "https://encyclopedia.example/square-numbers",
@@ -301,7 +334,7 @@ def main() -> None:
     """Take every picture, or those of the steps that are named."""
     steps = [
         step
-        for step in (_voting, _overview, _tools, _worth)
+        for step in (_voting, _overview, _tools, _worth, _code)
         if not sys.argv[1:] or step.__name__.removeprefix("_") in sys.argv[1:]
     ]
     began = time.time()

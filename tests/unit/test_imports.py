@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "goldsmith"
 LEVELS = [
     {"types", "errors", "identity", "config", "version", "progress", "wire"},
     {"store", "llm", "models", "client"},
-    {"pool", "benchdata", "reward", "retrieve", "gold"},
+    {"pool", "benchdata", "reward", "retrieve", "gold", "sandbox"},
     {"attributes", "judge", "train", "evaluate", "export"},
     {"curate"},
     {"annotate", "serve", "integrations"},

@@ -34,6 +34,7 @@ def serve_annotation(
     import uvicorn
 
     from goldsmith.annotate.app import create_app
+    from goldsmith.annotate.tools.code import sandbox_report
 
     rules = workspace.config.annotate
     listener = _listen(host or rules.host, rules.port if port is None else port)
@@ -41,6 +42,8 @@ def serve_annotation(
     address = f"http://{_shown(host or rules.host)}:{listener.getsockname()[1]}"
     app = create_app(room, public_url=rules.public_url or address, folder=workspace.root, threads=THREADS)
     told(f"annotation room: {rules.public_url or address}")
+    if rules.tools.code.on and not (report := sandbox_report(room.rules.tools.code)).works:
+        told(f"people cannot run code (annotate.tools.code.on): {report.why_not}")
     with room.database.read() as connection:
         if not all_people(connection):
             told("nobody has an account yet: `goldsmith annotate people invite ADDRESS --role admin` prints a link")

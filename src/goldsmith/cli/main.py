@@ -39,6 +39,7 @@ VERBS = {
     "serve": "Serve reward models over HTTP.",
     "serve-key": "Make or withdraw an API key of a server.",
     "verify-server": "Check that a running server gives a model's golden scores.",
+    "sandbox": "Run code that nobody has read, apart from everything; say whether this machine can.",
     "report": "Write the report of the last run again.",
     "models": "Install the embedded models; convert and calibrate reward models.",
 }

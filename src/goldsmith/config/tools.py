@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from goldsmith.config.base import Section
 from goldsmith.config.llm import EndpointConfig
+from goldsmith.config.sandbox import SandboxConfig
 
 
 class SearchToolConfig(Section):
@@ -79,6 +80,15 @@ class SpecialistsToolConfig(Section):
         return self
 
 
+class CodeToolConfig(Section):
+    """Running code of a reply, as it is or changed, in the sandbox; `goldsmith sandbox check` says whether this machine has one."""
+
+    on: bool = False
+    """Whether people can run code."""
+    sandbox: SandboxConfig | None = None
+    """Limits of its own; none: those of `[sandbox]`."""
+
+
 class ToolsConfig(Section):
     """What stands beside a pair on the screen."""
 
@@ -89,3 +99,4 @@ class ToolsConfig(Section):
     search: SearchToolConfig = SearchToolConfig()
     documents: DocumentsToolConfig = DocumentsToolConfig()
     specialists: SpecialistsToolConfig = SpecialistsToolConfig()
+    code: CodeToolConfig = CodeToolConfig()

@@ -16,3 +16,5 @@ class VerifyConfig(Section):
     """Field of a pair's `meta` that holds the known answer: the final answer that a reply marks is compared with it exactly, in all factual pairs and without a call. Empty: no such check."""
     models: list[str] = Field(default_factory=list)
     """Names of the endpoints that check; none: all of `llm.endpoints`."""
+    run_code: bool = False
+    """Whether the programs of factual coding pairs are run in the sandbox against the tests of their prompts, where these have any."""

@@ -18,6 +18,7 @@ from goldsmith.config.pool import EngineConfig, PoolConfig
 from goldsmith.config.retrieve import RetrieveConfig
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.rounds import RoundsConfig, SeedConfig
+from goldsmith.config.sandbox import SandboxConfig
 from goldsmith.config.serve import ServeConfig
 from goldsmith.config.train import TrainConfig
 from goldsmith.config.verify import VerifyConfig
@@ -41,6 +42,7 @@ class GoldsmithConfig(Section):
     seed_selection: SeedConfig = SeedConfig()
     gold: GoldConfig = GoldConfig()
     annotate: AnnotateConfig = AnnotateConfig()
+    sandbox: SandboxConfig = SandboxConfig()
     judge: JudgeConfig = JudgeConfig()
     verify: VerifyConfig = VerifyConfig()
     retrieve: RetrieveConfig = RetrieveConfig()

@@ -238,9 +238,18 @@ def _queue_items(context: Context, rows: list[dict[str, Any]], round_number: int
             "second": row["second"],
             "attributes": attributes.get(row["pair_id"]),
             "checks": checks.get(row["pair_id"]),
+            **_tests(row),
         }
         for row in rows
     ]
+
+
+def _tests(row: dict[str, Any]) -> dict[str, Any]:
+    """Tests that came with a pair; nothing else of its `meta` is shown, which may tell the label."""
+    from goldsmith.judge.programs import given_tests
+
+    found = given_tests(json.loads(row["meta"]) if row.get("meta") else {})
+    return {} if found is None else {"tests": {"language": found.language, "code": found.code}}
 
 
 def _attributes(context: Context, wanted: set[str]) -> dict[str, dict[str, Any]]:

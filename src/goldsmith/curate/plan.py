@@ -31,7 +31,7 @@ def plan(config: GoldsmithConfig) -> list[Step]:
     """Return the steps that a configuration asks for."""
     rounds = config.rounds.count
     steps = [*_entry_steps(), *_gold_steps(), *_round_steps(rounds), *_curation_steps(rounds)]
-    if config.verify.max_pairs or config.verify.answer_field:
+    if config.verify.max_pairs or config.verify.answer_field or config.verify.run_code:
         for number in range(rounds + 1):
             place = next(at for at, step in enumerate(steps) if step.name == f"gold_{number}")
             steps.insert(place, _verify_step(number))
@@ -107,7 +107,7 @@ def _cross_check_step(number: int) -> Step:
 def _verify_step(number: int) -> Step:
     return Step(
         name=f"verify_{number}", title="Checking single replies before people read them", run=partial(verify.verify_batch, round_number=number),
-        sections=["verify", "llm"], reads=["pool", "attributes", "seed" if number == 0 else f"retrieved_{number}"], writes=[f"reply_checks_{number}"],
+        sections=["verify", "llm", "sandbox"], reads=["pool", "attributes", "seed" if number == 0 else f"retrieved_{number}"], writes=[f"reply_checks_{number}"],
     )  # fmt: skip
 
 

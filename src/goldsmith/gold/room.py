@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goldsmith.config import GoldsmithConfig
 from goldsmith.config.annotate import AnnotateConfig
 from goldsmith.config.gold import GoldConfig
 from goldsmith.gold.database import Database
@@ -57,7 +58,14 @@ class Room:
 def open_room(workspace: Workspace, *, pool: int = 10) -> Room:
     """Return the annotation room of a workspace; the caller closes it."""
     config = workspace.config
-    return Room(database=open_database(workspace, pool=pool), gold=config.gold, rules=config.annotate, seed=config.seed)
+    return Room(database=open_database(workspace, pool=pool), gold=config.gold, rules=_rules(config), seed=config.seed)
+
+
+def _rules(config: GoldsmithConfig) -> AnnotateConfig:
+    """The room's rules; where they give the code runner no limits of its own, it has those of the `[sandbox]` section."""
+    tools = config.annotate.tools
+    code = tools.code.model_copy(update={"sandbox": tools.code.sandbox or config.sandbox})
+    return config.annotate.model_copy(update={"tools": tools.model_copy(update={"code": code})})
 
 
 def open_database(workspace: Workspace, *, pool: int = 10) -> Database:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from goldsmith.annotate.tools import documents, search, specialists
+from goldsmith.annotate.tools import code, documents, search, specialists
 from goldsmith.annotate.tools.tool import Tool
 from goldsmith.config.tools import ToolsConfig
 
-TOOLS: tuple[Tool, ...] = (search.TOOL, documents.TOOL, specialists.TOOL)
+TOOLS: tuple[Tool, ...] = (search.TOOL, documents.TOOL, specialists.TOOL, code.TOOL)
 
 
 def tools_on(rules: ToolsConfig) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ async def use(request: Request, tool: Tool, lease_id: str, question: str, work: 
         Gone: it is over.
     """
     here = services(request)
-    desk = await run_in_threadpool(_desk, request, tool, lease_id)
+    desk = await run_in_threadpool(desk_of, request, tool, lease_id)
     began_s = time.monotonic()
     answer, failure = await asyncio.get_running_loop().run_in_executor(here.workers, _worked, tool, desk, work)
     seconds = time.monotonic() - began_s
@@ -63,7 +63,14 @@ async def use(request: Request, tool: Tool, lease_id: str, question: str, work: 
     )
 
 
-def _desk(request: Request, tool: Tool, lease_id: str) -> Desk:
+def desk_of(request: Request, tool: Tool, lease_id: str) -> Desk:
+    """Return the pair that the person who asks holds, for a tool that is on.
+
+    Raises:
+        Denied: nobody is signed in, the value is wrong, the tool is off, or too much was asked about this pair.
+        NotYours: the lease is none of this person's.
+        Gone: it is over.
+    """
     session, here = signed_in(request), services(request)
     check_call(request, session)
     rules = here.room.rules.tools
