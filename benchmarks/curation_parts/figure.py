@@ -35,10 +35,16 @@ def _shares(summary: dict[str, Any]) -> str | None:
 
     def make(alt: Any, _is_narrow: bool) -> Any:
         base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("arm:N", sort=order, title=None))
-        share = alt.X("value:Q", title="recovered share: 0 is raw labels, 1 is clean ones", scale=alt.Scale(domain=[-0.5, 1.5], clamp=True))
+        share = alt.X(
+            "value:Q", title="recovered share: 0 is raw labels, 1 is clean ones", scale=alt.Scale(domain=[-0.5, 1.5], clamp=True)
+        )
         rule = base.mark_rule(color="#8888aa").encode(x=share, x2="high:Q").transform_calculate(value="datum.low")
         dots = base.mark_circle(size=60, color="#2f6fde").encode(x=share)
-        return alt.layer(rule, dots).properties(height=rows_height(len(order), ROW_PX)).facet(facet=alt.Facet("setting:N", title=None), columns=2)
+        return (
+            alt.layer(rule, dots)
+            .properties(height=rows_height(len(order), ROW_PX))
+            .facet(facet=alt.Facet("setting:N", title=None), columns=2)
+        )
 
     return _drawn(make)
 
@@ -79,5 +85,3 @@ def _short(setting: str) -> str:
     """The noise and people's share; the rest stands in the text."""
     parts = setting.split(", ")
     return f"{parts[0]}, {parts[-1]}"
-
-
