@@ -24,6 +24,7 @@ from goldsmith.reward.golden import GoldenScore, golden_scores, write_golden
 from goldsmith.reward.grouping import Progress
 from goldsmith.reward.manifest import HEAD_FILE, MANIFEST, Manifest, read_manifest
 from goldsmith.reward.model import RewardModel
+from goldsmith.reward.portable import make_portable
 from goldsmith.reward.rewards import Reward
 from goldsmith.reward.runtimes import FILES
 from goldsmith.store.atomic import write_directory, write_json
@@ -161,6 +162,7 @@ def _write(
         ignored = write_graph(loaded, folder, way, chosen.ignore)
         loaded.classifier.config.save_pretrained(folder)
         names = (*FILES[way.target], HEAD_FILE)
+    make_portable(folder)
     facts: dict[str, Any] = {
         "target": way.target,
         "dtype": way.dtype,

@@ -29,6 +29,7 @@ from goldsmith.reward.classifier import HEAD, refuse_quantised
 from goldsmith.reward.ensemble import FILE as ENSEMBLE
 from goldsmith.reward.model import RewardModel
 from goldsmith.reward.pad import free_pads, is_free
+from goldsmith.reward.portable import make_portable
 from goldsmith.reward.remote_code import trusts_code
 from goldsmith.reward.render import PROBES, Renderer
 from goldsmith.reward.roundtrip import FIXED_PROBES, check_head, check_round_trip
@@ -99,6 +100,7 @@ def convert_model(source: str | Path, out: Path, *, pad_token: str | None = None
         with quiet_loading():
             classifier.save_pretrained(made)
         tokenizer.save_pretrained(made)
+        make_portable(made)
         write_json(made / CARD, facts)
         check_head(made, classifier)
         before = RewardModel(classifier.float(), renderer, "in memory", head_bias=bias).score_replies(FIXED_PROBES)

@@ -1,7 +1,7 @@
 """What a program sees of the machine, as arguments of bubblewrap.
 
 Its namespaces are its own, so that there is no network (not even the machine's loopback), no other process and no shared memory
-of others. Its files are the system's programs and libraries, read-only and by name: `/usr/src`, `/etc`, `/home`, `/work` and
+of others. Its files are the system's programs and libraries, read-only and by name: `/usr/src`, `/etc`, `/home`, `/srv` and
 whatever else a machine has do not exist. `/tmp` and `/dev/shm` are in memory, of limited size; all else is read-only.
 """
 

@@ -11,6 +11,7 @@ from goldsmith.reward.card import CARD
 from goldsmith.reward.checkpoint import load_weights, quiet_loading
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.model import RewardModel
+from goldsmith.reward.portable import make_portable
 from goldsmith.reward.render import Renderer
 from goldsmith.reward.roundtrip import TOLERANCE, check_head, check_round_trip, with_fixed_probes
 from goldsmith.store.atomic import write_directory, write_json
@@ -91,6 +92,7 @@ def save_reward_model(
         with quiet_loading(), system_errors():
             classifier.save_pretrained(folder)
         renderer.tokenizer.save_pretrained(folder)
+        make_portable(folder)
         write_json(folder / CARD, facts)
         (folder / "README.md").write_text(_readme(facts), encoding="utf-8")
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
