@@ -106,6 +106,9 @@ def _due(running: Running, limits: Limits, seen: Watched, is_time_to_look: bool)
         return "time"
     if not is_time_to_look:
         return None
+    if running.group is not None and running.group.ran_out_of_memory():
+        # The kernel killed one process, and the others may wait for it for ever.
+        return "memory"
     used_bytes, num_files = _files(running.inside)
     if num_files > limits.files:
         return "files"

@@ -31,7 +31,7 @@ def test_the_resolved_configuration_reads_back_the_same() -> None:
     [
         ("rounds.cont=3", "unknown key 'rounds.cont'; did you mean 'count'"),
         ("rouns.count=3", "unknown key 'rouns'; did you mean 'rounds'"),
-        ("curate.keep_rule=both", "curate.keep_rule = 'both': Input should be 'article', 'paper' or 'stack'"),
+        ("curate.keep_rule=both", "curate.keep_rule = 'both': Input should be 'article', 'paper', 'stack' or 'joint'"),
         ("gold.min_alpha=2", "gold.min_alpha = 2"),
         ("rounds", "expected section.key=value"),
     ],

@@ -33,7 +33,7 @@ def test_known_answers_are_compared_without_a_model_and_reach_the_queue(tmp_path
     config = load_config(overrides=["verify.answer_field='answer'"])
     context: Any = SimpleNamespace(workspace=workspace, config=config, llm=None, progress=None)  # a call of a model would fail
     facts = verify.verify_batch(context, "f", 0)
-    assert facts == {"pairs": 0, "factual": 2, "replies": {}, "exact": {"correct": 1, "incorrect": 1}}
+    assert facts == {"pairs": 0, "factual": 2, "replies": {}, "exact": {"correct": 1, "incorrect": 1}, "executed": {}}
     [(pair_id, shown)] = gold._checks(context, set(kinds), 0).items()
     assert pair_id == known.pair_id
     right = "second" if known.label == "second" else "first"

@@ -49,7 +49,9 @@ def test_accuracy_with_and_without_each_tool_by_task(here: SmallRoom) -> None:
                     pair_id=f"c{at}", record=canonical_json(item(f"c{at}")), attributes=attributes, **values
                 )
             )
-    here.fill(*(f"p{at}" for at in range(40)))
+    # A check is handed out only among pairs that look like it: with a task beside them.
+    pairs = [f"p{at}" for at in range(40)]
+    here.fill(*pairs, each={pair_id: {"attributes": {"task": "code"}} for pair_id in pairs})
     # Checks 0 and 1 with a search (one right), 2 with a failed search, 4 with two searches (right); the others without (all but 3 right).
     wrong, searched = {"c1", "c3"}, {"c0": None, "c1": None, "c2": "timeout", "c4": None}
     seen = set()
