@@ -49,12 +49,18 @@ class Outcomes:
 
     def __init__(self, rows: list[dict[str, Any]], data: Data) -> None:
         self.data, self.arms = data, list(dict.fromkeys(row["arm"] for row in rows))
+        self._drawn: dict[tuple[str, str], Any] = {}
+        self._weights: dict[str, Any] = {}
         self.rows = {arm: [row for row in rows if row["arm"] == arm] for arm in self.arms}
         sums: dict[tuple[str, str], Any] = {}
         counts: dict[tuple[str, str], Any] = {}
+        places: dict[int, dict[str, Any]] = {}
         self.by_seed: dict[tuple[str, str], list[float]] = defaultdict(list)
         for row in rows:
-            tests = split(data, 0, Cell(**json.loads(row["cell"])).seed)[1]
+            seed = Cell(**json.loads(row["cell"])).seed
+            if seed not in places:
+                places[seed] = split(data, 0, seed)[1]
+            tests = places[seed]
             told = [(row["arm"], row["right"])] + ([(LONGER, row["longer"])] if row["longer"] else [])
             for arm, by_test in told:
                 for test, value in by_test.items():
@@ -80,9 +86,14 @@ class Outcomes:
 
     def resampled(self, arm: str, test: str) -> Any:
         """Accuracies of resampled prompts, the same prompts for every arm, [RESAMPLES]."""
-        sums, counts = self.sums(arm, test)
-        weights = np.random.default_rng(5).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
-        return (weights @ sums) / (weights @ counts)
+        if (arm, test) not in self._drawn:
+            sums, counts = self.sums(arm, test)
+            if test not in self._weights:
+                draws = np.random.default_rng(5).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
+                self._weights[test] = draws.astype(np.float32)
+            weights = self._weights[test]
+            self._drawn[arm, test] = (weights @ sums) / (weights @ counts)
+        return self._drawn[arm, test]
 
     def accuracy(self, arm: str, test: str) -> dict[str, float]:
         return _estimate(float(self.right(arm, test).mean()), self.resampled(arm, test))
