@@ -43,25 +43,21 @@ class LocalPostgres:
         return self.url_of(database)
 
     def start(self) -> None:
-        log = (self.folder / "log").open("ab")
-        command = [
-            _binary("postgres"),
-            "-D",
-            str(self._data),
-            "-p",
-            str(self.port),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            f"unix_socket_directories={self.folder}",
-        ]
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as)  # type: ignore[call-overload]
         for _ in range(600):
+            if self._process is None or self._process.poll() is not None:
+                # A child that was forked in the moment of a kill holds the memory until it notices: then the server tries again.
+                self._process = self._launch()
             ready = subprocess.run([_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False)
             if ready.returncode == 0:
                 return
             time.sleep(0.1)
         raise RuntimeError((self.folder / "log").read_text())
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        places = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        command = [_binary("postgres"), "-D", str(self._data), "-p", str(self.port), *places]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as)  # type: ignore[call-overload,no-any-return]
 
     def kill(self) -> None:
         """As a power cut would: the server and its children at once."""
@@ -79,7 +75,7 @@ class LocalPostgres:
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(30)
+            self._process.wait(120)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, name: str, *arguments: str) -> None:
