@@ -38,6 +38,8 @@ TRIED = Limits(
 )
 ENDLESS = Limits(wall_s=0.5, memory_bytes=64 * MB, most_output_bytes=64 * MB)
 FLOOD = Limits(wall_s=PATIENT_S, memory_bytes=64 * MB, most_output_bytes=MB // 4)
+ATTEMPTS = files("goldsmith.sandbox").joinpath("inside.py").read_text(encoding="utf-8")
+"""Read with the module: a process that gives its rights up later may not be able to."""
 HELLO = {"python": "import sys\nprint(sys.version.split()[0])", "javascript": "console.log(process.versions.node)"}
 NAMESPACE_REMEDY = (
     "user namespaces must be allowed (sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1 on older Debian, "
@@ -184,9 +186,8 @@ def _protections(python: str, account: Account) -> dict[str, bool]:
     language = LANGUAGES["python"]
     with _outside() as (port, secret):
         tried = (port, secret, os.getpid(), TRIED.processes, TRIED.memory_bytes, TRIED.disk_bytes)
-        inside = files("goldsmith.sandbox").joinpath("inside.py").read_text(encoding="utf-8")
         result = execute(
-            language, python, f"{inside}\nimport json\nprint(json.dumps(attempts(*{tried!r})))\n", None, TRIED, account
+            language, python, f"{ATTEMPTS}\nimport json\nprint(json.dumps(attempts(*{tried!r})))\n", None, TRIED, account
         )
     try:
         held = {str(name): value is True for name, value in json.loads(result.stdout.text).items()}
