@@ -5,11 +5,14 @@ A key is 256 random bits, so a plain SHA-256 cannot be searched, and checking on
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,12 +189,13 @@ def add_key(path: Path, name: str, **facts: object) -> str:
         UserError: the file is no file of keys, or a fact is not allowed.
     """
     secret = PREFIX + secrets.token_urlsafe(32)
-    known = read_keys(path).keys if path.exists() else []
     try:
         key = Key.model_validate({"name": name, "sha256": hashlib.sha256(secret.encode()).hexdigest(), **facts})
     except ValidationError as error:
         raise UserError(f"key {name!r}: {error.errors(include_url=False, include_input=False)[0]['msg']}") from None
-    _write(path, [*known, key])
+    with _held(path):
+        known = read_keys(path).keys if path.exists() else []
+        _write(path, [*known, key])
     return secret
 
 
@@ -201,14 +205,27 @@ def withdraw_key(path: Path, name: str) -> int:
     Raises:
         UserError: there is none, or the file is no file of keys.
     """
-    known = read_keys(path).keys
-    kept = [key for key in known if key.name != name]
-    if len(kept) == len(known):
-        raise UserError(
-            f"{path}: no key of the name {name!r}; there are {', '.join(sorted({key.name for key in known})) or 'none'}"
-        )
-    _write(path, kept)
+    with _held(path):
+        known = read_keys(path).keys
+        kept = [key for key in known if key.name != name]
+        if len(kept) == len(known):
+            raise UserError(
+                f"{path}: no key of the name {name!r}; there are {', '.join(sorted({key.name for key in known})) or 'none'}"
+            )
+        _write(path, kept)
     return len(known) - len(kept)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold a file for a change: of two commands at once the second waits, and adds to what the first wrote."""
+    try:
+        stream = path.with_name(f".{path.name}.lock").open("ab")
+    except OSError as error:
+        raise UserError(f"{path}: its folder cannot be written to ({error.strerror}); name another file") from None
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def _write(path: Path, keys: list[Key]) -> None:

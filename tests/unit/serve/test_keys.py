@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,19 @@ def test_only_hashes_are_stored_and_only_the_owner_reads_them(tmp_path: Path) ->
     assert path.stat().st_mode & 0o777 == 0o600
     assert Keys(path).caller(f"Bearer {secret}", None).name == "team"
     assert Keys(path).caller(None, secret).name == "team"
+
+
+def test_keys_made_at_the_same_moment_are_all_there(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    names = [f"team-{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: add_key(path, name), names))
+    assert {key.name for key in read_keys(path).keys} == set(names)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere/keys\.json: its folder cannot be written to"):
+        add_key(tmp_path / "nowhere" / "keys.json", "team")
 
 
 def test_no_key_or_a_wrong_one_is_refused(tmp_path: Path) -> None:

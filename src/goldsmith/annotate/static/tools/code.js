@@ -22,7 +22,8 @@ export function makePanel({ say, ask, settings }) {
 
   function show(result) {
     results.prepend(shown(result));
-    results.firstChild.scrollIntoView({ block: "nearest" });
+    // The line that says how it ended, with the code above it and the output below.
+    results.firstChild.firstChild.scrollIntoView({ block: "center" });
   }
 
   function shown(result) {
