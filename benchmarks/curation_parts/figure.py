@@ -23,9 +23,11 @@ def write_figures(summary: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def _shares(summary: dict[str, Any]) -> str | None:
+    """Only settings whose noise costs as much as the test can show: elsewhere the share divides by next to nothing."""
     rows = [
         {"setting": _short(setting), "arm": arm, **{key: one["share"][key] for key in ("value", "low", "high")}}
         for setting, found in summary.items()
+        if _is_shown(found["power"]["held-out prompts"])
         for arm, one in found["arms"].items()
         if one["share"] and arm not in ("raw", "clean")
     ]
@@ -36,7 +38,7 @@ def _shares(summary: dict[str, Any]) -> str | None:
     def make(alt: Any, _is_narrow: bool) -> Any:
         base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("arm:N", sort=order, title=None))
         share = alt.X(
-            "value:Q", title="recovered share: 0 is raw labels, 1 is clean ones", scale=alt.Scale(domain=[-0.5, 1.5], clamp=True)
+            "value:Q", title="recovered share (0: raw labels, 1: clean ones)", scale=alt.Scale(domain=[-0.5, 1.5], clamp=True)
         )
         rule = base.mark_rule(color="#8888aa").encode(x=share, x2="high:Q").transform_calculate(value="datum.low")
         dots = base.mark_circle(size=60, color="#2f6fde").encode(x=share)
@@ -44,6 +46,7 @@ def _shares(summary: dict[str, Any]) -> str | None:
             alt.layer(rule, dots)
             .properties(height=rows_height(len(order), ROW_PX))
             .facet(facet=alt.Facet("setting:N", title=None), columns=2)
+            .resolve_axis(x="independent")
         )
 
     return _drawn(make)
@@ -67,9 +70,14 @@ def _curves(summary: dict[str, Any]) -> str | None:
             y=alt.Y("precision:Q", title="precision", scale=alt.Scale(domain=[0.5, 1], clamp=True)),
             color=alt.Color("what:N", title=None),
         )
-        return encoded.properties(height=180).facet(facet=alt.Facet("setting:N", title=None), columns=2)
+        panels = encoded.properties(height=180).facet(facet=alt.Facet("setting:N", title=None), columns=2)
+        return panels.resolve_axis(x="independent", y="independent")
 
     return _drawn(make)
+
+
+def _is_shown(power: dict[str, float]) -> bool:
+    return power["to_recover"] >= power["detectable"]
 
 
 def _drawn(make: Any) -> str:
