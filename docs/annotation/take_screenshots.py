@@ -224,6 +224,7 @@ def _code(browser: Browser, folder: Path) -> None:
         page.locator("#tool-code option", has_text="def mean").first.wait_for(state="attached")
         page.get_by_role("button", name="Run", exact=True).click()
         page.locator(".ran").wait_for(timeout=60_000)
+        page.wait_for_timeout(400)
         page.screenshot(path=HERE / "code-en.png")
 
 
