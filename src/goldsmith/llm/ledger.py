@@ -20,6 +20,7 @@ from typing import Literal
 from goldsmith.errors import StoreError
 from goldsmith.llm.owner import is_alive, this_owner
 from goldsmith.llm.spent import Spent
+from goldsmith.store.sqlite import transaction
 
 EndState = Literal["rejected", "not sent", "unknown"]
 DETAIL_LENGTH = 500
@@ -84,19 +85,8 @@ class Ledger:
         Raises:
             StoreError: the file cannot be written.
         """
-        with self._lock:
-            if self._connection.in_transaction:
-                yield self._connection
-                return
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise StoreError(f"{self.path}: the record of LLM calls cannot be written: {error}") from None
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+        with self._lock, transaction(self._connection, f"{self.path}: the record of LLM calls cannot be written") as connection:
+            yield connection
 
     def begin(self, key: str, endpoint: str, purpose: str, most: Spent) -> int:
         """Write a call as `in flight` and return its id; once this is committed, a kill leaves the call's trace."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from goldsmith.annotate.documents.terms import terms_of, terms_of_query
 from goldsmith.errors import StoreError
+from goldsmith.store.sqlite import transaction
 
 VERSION = 1
 MOST_RANKED = 10_000
@@ -186,20 +187,8 @@ class DocumentIndex:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: the index of documents cannot be read: {error}") from None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._connection.in_transaction:  # part of a larger one
-            yield self._connection
-            return
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield self._connection
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the index of documents cannot be written: {error}") from None
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._connection, f"{self.path}: the index of documents cannot be written")
 
 
 def _joined(text: str) -> str:
