@@ -1,6 +1,7 @@
 """A wrong file changes nothing, and names the line and the field."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ GOOD = item(votes=(vote(item().pair_id),))
 OTHER = item("another question", votes=(vote(item("another question").pair_id),))
 
 
-def _import(tmp_path: Path, path: Path, told: str, format: str = "auto") -> None:
+def _refusal(tmp_path: Path, path: Path, format: str = "auto") -> str:
+    """Return why a file is not imported; nothing of it may be left in the workspace."""
     workspace = Workspace(tmp_path / "workspace", GoldsmithConfig())
     workspace.root.mkdir()
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError) as refused:
         import_votes(workspace, path, format)
     assert not any(workspace.root.iterdir())
+    return str(refused.value)
 
 
 def _line(**changes: Any) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def _changed_vote(**changes: Any) -> dict[str, Any]:
 def test_lines_of_our_own(tmp_path: Path, row: dict[str, Any], told: str) -> None:
     path = tmp_path / "v.jsonl"
     path.write_text(json.dumps(row_of(GOOD)) + "\n" + json.dumps(row) + "\n")
-    _import(tmp_path, path, told)
+    assert re.search(told, _refusal(tmp_path, path))
 
 
 @pytest.mark.parametrize(
@@ -77,12 +80,12 @@ def test_cells_of_a_csv(tmp_path: Path, change: Callable[[str], str], told: str)
     path = tmp_path / "v.csv"
     csv_file.write([GOOD, OTHER], path, 0)
     path.write_bytes(change(path.read_bytes().decode()).encode())
-    _import(tmp_path, path, told)
+    assert re.search(told, _refusal(tmp_path, path))
 
 
 def test_a_parquet_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "v.parquet").write_bytes(b"PAR1 and no more")
-    _import(tmp_path, tmp_path / "v.parquet", r"v\.parquet: no Parquet file")
+    assert re.search(r"v\.parquet: no Parquet file", _refusal(tmp_path, tmp_path / "v.parquet"))
     parquet_file.write([GOOD], tmp_path / "w.parquet", 0)
     pq.write_table(pq.read_table(tmp_path / "w.parquet").drop(["annotator"]), tmp_path / "x.parquet")
     with pytest.raises(DataError, match=r"x\.parquet: row 1: .*field 'annotator'"):
@@ -118,7 +121,7 @@ def test_tasks_of_label_studio(tmp_path: Path, change: Callable[[dict[str, Any]]
     tasks = _tasks()
     change(tasks[1])
     (tmp_path / "t.json").write_text(json.dumps(tasks, indent=1))
-    _import(tmp_path, tmp_path / "t.json", told, "label-studio")
+    assert re.search(told, _refusal(tmp_path, tmp_path / "t.json", "label-studio"))
 
 
 def test_the_line_of_a_task_is_where_it_begins(tmp_path: Path) -> None:
@@ -149,7 +152,7 @@ def test_records_of_argilla(tmp_path: Path, change: Callable[[dict[str, Any]], A
     records = json.loads((tmp_path / "set" / "records.json").read_text())
     change(records[1])
     (tmp_path / "set" / "records.json").write_text(json.dumps(records, indent=1))
-    _import(tmp_path, tmp_path / "set", told)
+    assert re.search(told, _refusal(tmp_path, tmp_path / "set"))
 
 
 @pytest.mark.parametrize(
@@ -169,14 +172,14 @@ def test_answers_of_potato(tmp_path: Path, change: Callable[[list[Any]], Any], t
     state = json.loads(place.read_text())
     change(state["instance_id_to_label_to_value"][GOOD.pair_id])
     place.write_text(json.dumps(state, indent=1))
-    _import(tmp_path, tmp_path / "task", told)
+    assert re.search(told, _refusal(tmp_path, tmp_path / "task"))
 
 
 def test_a_potato_task_that_shuffles_replies_is_refused(tmp_path: Path) -> None:
     potato.write([GOOD], tmp_path / "task", 0)
     config = tmp_path / "task" / "config.yaml"
     config.write_text(config.read_text().replace("    allow_tie: true", "    allow_tie: true\n    randomize_order: true"))
-    _import(tmp_path, tmp_path / "task", r"config\.yaml:\d+: field 'randomize_order' is on")
+    assert re.search(r"config\.yaml:\d+: field 'randomize_order' is on", _refusal(tmp_path, tmp_path / "task"))
 
 
 def test_unknown_formats_and_folders_are_named(tmp_path: Path) -> None:
