@@ -115,7 +115,7 @@ def _due(running: Running, limits: Limits, seen: Watched, is_time_to_look: bool)
     pids = _processes(running.inside)
     seen.cpu_s = max(seen.cpu_s, sum(map(_computed, pids)))
     memory = [_resident(pid) for pid in pids]
-    in_use = used_bytes + sum(now for now, _ in memory)
+    in_use = used_bytes + sum(resident for resident, _ in memory)
     if in_use > limits.memory_bytes:
         # Pages that several processes share have been counted for each; the exact figure costs more.
         in_use = used_bytes + sum(_proportional(pid) for pid in pids)
