@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -11,7 +12,14 @@ from goldsmith.cli.output import emit, json_option, workspace_option
 
 FORMATS = ("jsonl", "csv", "parquet", "label-studio", "argilla", "potato")
 PARTIAL = 3
+F = TypeVar("F", bound=Callable[..., Any])
 blind_option = click.option("--blind", is_flag=True, help="Leave out what judges and reward models say.")
+
+
+def _format_option(default: str, told: str) -> Callable[[F], F]:
+    return click.option(
+        "--format", "format_", type=click.Choice([default, *FORMATS]), default=default, show_default=True, help=told
+    )
 
 
 @click.group()
@@ -21,14 +29,7 @@ def command() -> None:
 
 @command.command("import", short_help="Store the votes of a file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["auto", *FORMATS]),
-    default="auto",
-    show_default=True,
-    help="What FILE is; auto: told by its content.",
-)
+@_format_option("auto", "What FILE is; auto: told by its content.")
 @workspace_option
 @json_option
 def import_(file: Path, format_: str, workspace: str, as_json: bool) -> int:
@@ -48,14 +49,7 @@ def import_(file: Path, format_: str, workspace: str, as_json: bool) -> int:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="The file to write; the folder for argilla and potato."
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["queue", *FORMATS]),
-    default="queue",
-    show_default=True,
-    help="queue: the pairs that wait, for a tool of your own; the others hold pairs, votes and suggestions.",
-)
+@_format_option("queue", "queue: the pairs that wait, for a tool of your own; the others hold pairs, votes and suggestions.")
 @click.option(
     "--pairs",
     "which",
