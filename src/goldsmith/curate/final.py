@@ -13,10 +13,9 @@ import pyarrow as pa
 
 from goldsmith.config.train import TrainConfig
 from goldsmith.curate.context import Context
-from goldsmith.curate.gold import PAIR_COLUMNS
 from goldsmith.curate.rewards import closed_contexts, pair_features, rewards, trainable
 from goldsmith.errors import StoreError, UserError
-from goldsmith.store import Counts, atomic, from_row
+from goldsmith.store import PAIR_COLUMNS, Counts, atomic, from_row
 from goldsmith.types import Pair
 
 if TYPE_CHECKING:

@@ -24,14 +24,13 @@ from goldsmith.gold.room import Room, open_room, open_votes
 from goldsmith.gold.settle import recount
 from goldsmith.gold.split import split_of
 from goldsmith.gold.votes import VoteStore
-from goldsmith.store import Counts, pair_schema
+from goldsmith.store import PAIR_COLUMNS, Counts, pair_schema
 from goldsmith.types import Vote, VoteChoice
 
 GOLD_SCHEMA = pair_schema(
     ("split", pa.string()), ("how", pa.string()), ("batch", pa.string()), ("round", pa.int64()), ("num_votes", pa.int64())
 )
 DROPPED_SCHEMA = pa.schema([("pair_id", pa.string()), ("batch", pa.string()), ("reason", pa.string())])
-PAIR_COLUMNS = pair_schema().names
 
 
 def collect_gold(context: Context, fingerprint: str, round_number: int) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from goldsmith.curate.context import Context
 from goldsmith.curate.evidence import codes, p_of
-from goldsmith.curate.gold import PAIR_COLUMNS
 from goldsmith.curate.gold_evidence import gold_evidence, probed
 from goldsmith.curate.joint import Joint
 from goldsmith.curate.joint_checks import Everything, fit_joint_checked
@@ -20,7 +19,7 @@ from goldsmith.curate.rewards import pair_features
 from goldsmith.curate.stack import MARGIN_LIMIT, Stack
 from goldsmith.curate.surface import Surface, surface
 from goldsmith.identity import unit_interval
-from goldsmith.store import atomic
+from goldsmith.store import PAIR_COLUMNS, atomic
 
 FITTED_TO = 20_000
 """Pool pairs of a fit at most: whole contexts by hash, and all gold."""

@@ -27,7 +27,7 @@ from goldsmith.curate.surface import Surface, surface
 from goldsmith.errors import DataError
 from goldsmith.store import atomic
 from goldsmith.store.engine import Chunk
-from goldsmith.store.pairs import pair_schema
+from goldsmith.store.pairs import PAIR_COLUMNS, pair_schema
 
 TEXT = pa.string()
 DECISION_SCHEMA = pa.schema(
@@ -35,7 +35,6 @@ DECISION_SCHEMA = pa.schema(
     + [("p_first", pa.float64())]
 )
 CURATED_SCHEMA = pair_schema(("action", TEXT))
-PAIR_COLUMNS = pair_schema().names
 CLOSED = "gold-validation-or-audit-context"
 BINS = 20
 ROWS = 65_536
@@ -54,7 +53,7 @@ def decide_partition(chunk: Chunk) -> Chunk:
     """
     shared = json.loads(Path(chunk["shared"]).read_text(encoding="utf-8"))
     config = CurateConfig.model_validate(shared["config"])
-    pairs = pq.ParquetFile(chunk["pool"]).read_row_groups(chunk["groups"], columns=PAIR_COLUMNS)
+    pairs = pq.ParquetFile(chunk["pool"]).read_row_groups(chunk["groups"], columns=list(PAIR_COLUMNS))
     ids = pairs["pair_id"].to_pylist()
     margins = {name: _margins(paths, chunk["start"], ids, name) for name, paths in chunk["scores"].items()}
     stack = Stack.from_dict(shared["stack"]) if shared["stack"] else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldsmith.curate.context import Context
-from goldsmith.curate.gold import PAIR_COLUMNS
+from goldsmith.store import PAIR_COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from goldsmith.curate.context import Context
-from goldsmith.curate.gold import PAIR_COLUMNS
 from goldsmith.curate.partition import ROWS
 from goldsmith.curate.rewards import Rewards, closed_contexts, rewards_out_of_fold, trainable
 from goldsmith.curate.stage1 import gold_accuracy, gold_margins, silver_up_to
+from goldsmith.store import PAIR_COLUMNS
 
 SCORE_SCHEMA = pa.schema(
     [

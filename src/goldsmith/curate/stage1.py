@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from goldsmith.curate.context import Context
 from goldsmith.curate.evidence import from_margins
-from goldsmith.curate.gold import PAIR_COLUMNS, gold_up_to, pairs_by_id
+from goldsmith.curate.gold import gold_up_to, pairs_by_id
 from goldsmith.curate.grow import asked_ids
 from goldsmith.curate.judging import label_by_judges
 from goldsmith.curate.rewards import Rewards, closed_contexts, fit, oriented, pair_features, rewards, trainable
 from goldsmith.errors import UserError
 from goldsmith.evaluate import statistics
-from goldsmith.store import Counts
+from goldsmith.store import PAIR_COLUMNS, Counts
 
 if TYPE_CHECKING:
     from goldsmith.retrieve.rank import Retrieved
@@ -283,4 +283,4 @@ def choose_best(context: Context, fingerprint: str) -> dict[str, Any]:
     return {"round": best["round"], "rounds": found}
 
 
-__all__ = ["PAIR_COLUMNS", "choose_best", "gold_margins", "run_round", "seed_silver", "silver_up_to"]
+__all__ = ["choose_best", "gold_margins", "run_round", "seed_silver", "silver_up_to"]

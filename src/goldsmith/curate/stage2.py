@@ -24,13 +24,13 @@ from goldsmith.curate.context import Context
 from goldsmith.curate.decide import needs_judgement
 from goldsmith.curate.evidence import NONE, Evidence, codes, from_margins
 from goldsmith.curate.follows_length import LengthSums
-from goldsmith.curate.gold import PAIR_COLUMNS, pairs_by_id
+from goldsmith.curate.gold import pairs_by_id
 from goldsmith.curate.judging import Judged, judge_rows
 from goldsmith.curate.partition import BINS, CLOSED, CURATED_SCHEMA, DECISION_SCHEMA, ROWS, decide_partition
 from goldsmith.curate.rewards import closed_contexts
 from goldsmith.curate.stack import Stack
 from goldsmith.identity import digest
-from goldsmith.store import Counts, Table, Workspace, atomic
+from goldsmith.store import PAIR_COLUMNS, Counts, Table, Workspace, atomic
 from goldsmith.store.engine import Chunk, map_chunks
 from goldsmith.store.tables import TableWriter
 

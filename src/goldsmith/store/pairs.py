@@ -20,6 +20,10 @@ def pair_schema(*more: tuple[str, pa.DataType]) -> pa.Schema:
     return pa.schema(fields + list(more))
 
 
+PAIR_COLUMNS = tuple(pair_schema().names)
+"""The columns of a stored pair, in their order."""
+
+
 def to_row(pair: Pair) -> dict[str, Any]:
     """Return the Parquet row of a pair."""
     lists = {side: content for side, content in (("first", pair.first), ("second", pair.second)) if not isinstance(content, str)}

@@ -11,7 +11,7 @@ from goldsmith.gold import import_votes
 from goldsmith.gold.exchange import jsonl
 from goldsmith.gold.exchange.item import Item
 from goldsmith.progress import Progress
-from goldsmith.store import Workspace
+from goldsmith.store import PAIR_COLUMNS, Workspace
 
 
 def test_imported_pairs_are_gold_when_their_votes_decide_and_wait_for_nobody_otherwise(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_imported_pairs_are_gold_when_their_votes_decide_and_wait_for_nobody_oth
     assert import_votes(context.workspace, tmp_path / "votes.jsonl")["pairs_brought"] == 2
     assert _vote_files(context) != before  # so that the step which reads them runs again
     inputs.read_recorded_votes(context, "f")
-    rows = context.workspace.table("recorded_pairs").rows(gold.PAIR_COLUMNS)
+    rows = context.workspace.table("recorded_pairs").rows(PAIR_COLUMNS)
     assert {row["pair_id"] for row in rows} == {agreed.pair_id, alone.pair_id}
     result = gold._voted(context, "recorded", rows, 0)
     assert result.admitted

@@ -15,11 +15,10 @@ import pytest
 from goldsmith.config import GoldsmithConfig, load_config
 from goldsmith.curate import partition, stage2
 from goldsmith.curate.evidence import from_margins
-from goldsmith.curate.partition import PAIR_COLUMNS
 from goldsmith.curate.scoring import SCORE_SCHEMA
 from goldsmith.curate.stack import Stack
 from goldsmith.errors import DataError
-from goldsmith.store import Counts, Workspace
+from goldsmith.store import PAIR_COLUMNS, Counts, Workspace
 from goldsmith.store.pairs import pair_schema
 
 NUM = 1000

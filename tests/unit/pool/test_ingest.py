@@ -19,8 +19,8 @@ from goldsmith.pool import plan
 from goldsmith.pool.ingest import add
 from goldsmith.pool.sources import Rejected, read_pairs
 from goldsmith.pool.sources.draft import Draft
-from goldsmith.pool.sources.rows import COLUMNS, fast_json, store_row
-from goldsmith.store import Workspace, to_row
+from goldsmith.pool.sources.rows import fast_json, store_row
+from goldsmith.store import PAIR_COLUMNS, Workspace, to_row
 from goldsmith.types import Pair
 
 
@@ -37,7 +37,7 @@ def rows_of(count: int) -> list[dict[str, Any]]:
 
 def raw_rows(ws: Workspace) -> list[dict[str, Any]]:
     found = [row for table in ws.tables() if table.name.startswith("raw_") for row in table.rows()]
-    return [{name: row[name] for name in COLUMNS} for row in sorted(found, key=lambda row: row["pair_id"])]
+    return [{name: row[name] for name in PAIR_COLUMNS} for row in sorted(found, key=lambda row: row["pair_id"])]
 
 
 def test_counts_add_up_and_rejects_name_file_line_and_reason(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_the_fast_row_is_the_row_of_the_pair(context: list[dict[str, str]], chos
         return
     turns = [turn for turn in context if turn["content"]] + [{"role": "user", "content": "Go."}]
     fields = {"strength": 1.5, "meta": {"b": 1, "a": "x"}}
-    row = dict(zip(COLUMNS, store_row(Draft(turns, chosen, rejected, tie=tie, **fields), "set", "set:1"), strict=True))  # type: ignore[arg-type]
+    row = dict(zip(PAIR_COLUMNS, store_row(Draft(turns, chosen, rejected, tie=tie, **fields), "set", "set:1"), strict=True))  # type: ignore[arg-type]
     assert row == to_row(Pair.from_replies(turns, chosen, rejected, tie=tie, source="set", source_ref="set:1", **fields))
 
 

@@ -13,24 +13,11 @@ from goldsmith.gold.exchange.item import Item, Suggestion, bare
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import CHECK_ITEMS, PAIR_STATES, QUEUE, VOTES
 from goldsmith.gold.votes import votes_in
-from goldsmith.store import Table, Workspace, from_row
+from goldsmith.store import PAIR_COLUMNS, Table, Workspace, from_row
 from goldsmith.types import Pair
 
 Which = Literal["all", "open", "voted"]
 PAIR_TABLES = ("imported_pairs", "recorded_pairs", "pool")
-PAIR_COLUMNS = (
-    "pair_id",
-    "context",
-    "first",
-    "second",
-    "parts",
-    "label",
-    "label_origin",
-    "strength",
-    "source",
-    "source_ref",
-    "meta",
-)
 MODELS = {"scores_best": "best-rm", "scores_gold": "gold-rm"}
 JUDGES = "judges"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,16 +9,17 @@ from goldsmith.errors import DataError
 from goldsmith.gold.exchange.item import Item, Read, check_id, check_texts, read_vote, texts
 from goldsmith.gold.exchange.jsonl import suggestions_of
 from goldsmith.gold.exchange.rows import context_of
+from goldsmith.gold.exchange.shown import from_json
 from goldsmith.identity import canonical_json
 from goldsmith.types import Pair, Vote
 
-PAIR_COLUMNS = ("pair_id", "context", "first", "second", "parts")
+TEXT_COLUMNS = ("pair_id", "context", "first", "second", "parts")
 VOTE_COLUMNS = (
     "vote_id", "annotator", "round", "choice", "strength", "confidence", "rationale", "reason", "shown_first", "tools", "seconds",
     "changed_after_hint", "at",
 )  # fmt: skip
 ITEM_COLUMNS = ("attributes", "suggestions")
-COLUMNS = PAIR_COLUMNS + VOTE_COLUMNS + ITEM_COLUMNS
+COLUMNS = TEXT_COLUMNS + VOTE_COLUMNS + ITEM_COLUMNS
 NUMBERS = {"strength": int, "confidence": int, "seconds": float}
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 Cells = dict[str, Any]
@@ -59,7 +59,7 @@ def items_of(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Read:
 def _pair_cells(item: Item) -> Cells:
     pair = item.pair
     if pair is None:
-        return {**dict.fromkeys(PAIR_COLUMNS), "pair_id": item.pair_id}
+        return {**dict.fromkeys(TEXT_COLUMNS), "pair_id": item.pair_id}
     lists = {side: reply for side, reply in (("first", pair.first), ("second", pair.second)) if not isinstance(reply, str)}
     return {
         "pair_id": item.pair_id,
@@ -145,13 +145,5 @@ def _joined(known: Item, item: Item) -> Item:
 
 
 def _json(row: Mapping[str, Any], column: str, kind: type, place: str) -> Any:
-    text = row.get(column)
-    if text is None or text == "":
-        return None
-    try:
-        value = json.loads(text) if isinstance(text, str) else text
-    except (json.JSONDecodeError, RecursionError):
-        raise DataError(f"{place}: field '{column}' is no JSON: {str(text)[:60]!r}") from None
-    if not isinstance(value, kind):
-        raise DataError(f"{place}: field '{column}' is {type(value).__name__}; expected JSON of a {kind.__name__}")
-    return value
+    """As `from_json`; a table's empty cell holds nothing."""
+    return None if row.get(column) == "" else from_json(row, column, kind, place)

@@ -10,30 +10,14 @@ import orjson
 
 from goldsmith.identity import ID_LENGTH, canonical_json
 from goldsmith.pool.sources.draft import Draft, Reject
-from goldsmith.store.pairs import from_row, text_of
+from goldsmith.store.pairs import PAIR_COLUMNS, from_row, text_of
 from goldsmith.types import Pair
-
-COLUMNS = (
-    "pair_id",
-    "context_id",
-    "context",
-    "first",
-    "second",
-    "parts",
-    "label",
-    "label_origin",
-    "strength",
-    "source",
-    "source_ref",
-    "meta",
-)
-"""The columns of a stored pair, in the order of `store_row`."""
 
 StoredRow = tuple[Any, ...]
 
 
 def store_row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
-    """Return the stored row of a draft (`COLUMNS`); equal to `store.to_row(Pair.from_replies(...))`, only faster.
+    """Return the stored row of a draft (`PAIR_COLUMNS`); equal to `store.to_row(Pair.from_replies(...))`, only faster.
 
     Raises:
         Reject: `empty-reply`, `identical-replies`, `no-user-turn`, `last-turn-not-user`, `empty-turn`, `lone-surrogate`,
@@ -52,7 +36,7 @@ def store_row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
 
 def pair_of(draft: Draft, default_source: str, source_ref: str) -> Pair:
     """Return a draft as a Pair; raises as `store_row`."""
-    return from_row(dict(zip(COLUMNS, store_row(draft, default_source, source_ref), strict=True)))
+    return from_row(dict(zip(PAIR_COLUMNS, store_row(draft, default_source, source_ref), strict=True)))
 
 
 def check(draft: Draft) -> None:

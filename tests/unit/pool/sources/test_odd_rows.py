@@ -11,8 +11,8 @@ from goldsmith.identity import canonical_json
 from goldsmith.pool.sources.draft import Reject
 from goldsmith.pool.sources.formats import FORMATS, format_named, format_of
 from goldsmith.pool.sources.recognise import read_row
-from goldsmith.pool.sources.rows import COLUMNS, store_row
-from goldsmith.store import from_row, to_row
+from goldsmith.pool.sources.rows import store_row
+from goldsmith.store import PAIR_COLUMNS, from_row, to_row
 
 
 def turn(role: str, text: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def outcome(name: str, row: dict[str, Any]) -> str:
     """`kept` when every draft of the row is a pair that reads back as itself, else the reason."""
     try:
         for draft in read_row(format_named(name), row):
-            stored = dict(zip(COLUMNS, store_row(draft, "file", "file:1"), strict=True))
+            stored = dict(zip(PAIR_COLUMNS, store_row(draft, "file", "file:1"), strict=True))
             pair = from_row(stored)
             assert pair.pair_id == stored["pair_id"]
             assert to_row(pair)["context"] == stored["context"]
