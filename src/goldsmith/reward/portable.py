@@ -8,6 +8,7 @@ evaluation packages still hold, does not know the first and rotates by its defau
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def make_portable(folder: Path) -> None:
     _rewrite(folder / "tokenizer_config.json", _with_common_tokenizer)
 
 
-def _rewrite(path: Path, change: Any) -> None:
+def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     if path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
         after = change(before)
