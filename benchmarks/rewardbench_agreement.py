@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "0.1.4"
 PINS = (
     f"rewardbench=={PACKAGE}", "fschat==0.2.36", "transformers==4.51.0", "tokenizers==0.21.4", "huggingface_hub==0.36.2", "accelerate==1.15.0", "trl==0.19.1",
-    "datasets==5.0.1", "wandb==0.31.0", "setuptools==79.0.1",
+    "datasets==5.0.1", "wandb==0.31.0", "setuptools==79.0.1", "sentencepiece==0.2.3", "protobuf==7.36.2",
 )  # fmt: skip
 """What the package asks for, and what else it imports; it and fschat come without their own dependencies, of which scoring needs none more."""
 ALONE = 2
