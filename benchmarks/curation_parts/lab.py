@@ -174,14 +174,3 @@ def spread(order: Any, prompts: Any) -> Any:
         turn = turns[prompts[place]] = turns.get(prompts[place], -1) + 1
         keys.append((turn, rank, place))
     return np.array([place for _, _, place in sorted(keys)], dtype=int)
-
-
-def by_expected(belief: Any, precision: float) -> Any:
-    """Return the largest set of the surest beliefs above one half whose mean reaches `precision`: a threshold chosen without truth, [N] bool."""
-    order = np.argsort(-np.asarray(belief), kind="stable")
-    ranked = np.asarray(belief)[order]
-    reaches = (np.cumsum(ranked) / np.arange(1, len(ranked) + 1) >= precision) & (ranked > 0.5)
-    found = np.zeros(len(ranked), dtype=bool)
-    if reaches.any():
-        found[order[: int(np.flatnonzero(reaches)[-1]) + 1]] = True
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from goldsmith.config.base import Section
 
@@ -20,5 +20,18 @@ class CurateConfig(Section):
     """The best RM's p on the original label above which no LLM is asked."""
     sure_above: float = Field(default=0.6, ge=0.5, lt=1.0)
     """`stack` and `joint` only: the probability a side must exceed to be kept, or flipped to; pairs between are dropped."""
+    keep_precision: float | None = Field(default=None, ge=0.5, lt=1.0)
+    """`joint` only: keep the largest set of the surest labels whose mean probability of being right is this, instead of all above `sure_above`."""
+    flip_precision: float | None = Field(default=None, ge=0.5, lt=1.0)
+    """`joint` only: the same of what is flipped."""
     folds: int = Field(default=5, ge=2)
     """Folds, by context, for scores of pairs a model was trained on."""
+
+    @model_validator(mode="after")
+    def _promises_need_joint(self) -> CurateConfig:
+        promised = [name for name in ("keep_precision", "flip_precision") if getattr(self, name) is not None]
+        if promised and self.keep_rule != "joint":
+            raise ValueError(
+                f'{promised[0]} needs keep_rule = "joint", not "{self.keep_rule}"; sure_above is the bar of the other rules'
+            )
+        return self

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from goldsmith.config.curate import CurateConfig
+from goldsmith.curate.bars import Bars, bars_of
 from goldsmith.curate.evidence import FIRST, NONE, SECOND, SIDES, TIE, Evidence, on_side
 
 if TYPE_CHECKING:
@@ -64,15 +65,16 @@ class Decided:
     rules: tuple[str, ...]
 
 
-def decide(known: Evidence, config: CurateConfig) -> Decided:
+def decide(known: Evidence, config: CurateConfig, bars: Bars | None = None) -> Decided:
     """Return what becomes of every pair.
 
     Args:
         known: N pairs; `stack` set or not. Under `keep_rule = "stack"` or `"joint"` without it every label stays as it came, and says so.
         config: the rules.
+        bars: where keeping and flipping begin under `stack` and `joint`; none: by the configuration, from these pairs alone.
     """
     rules = (HUMAN, f"{config.keep_rule}-keep", f"recycle-{config.recycle}", "tie")
-    made = _by_stack(known, config) if config.keep_rule in ("stack", "joint") else _by_rule(known, config)
+    made = _by_stack(known, config, bars) if config.keep_rule in ("stack", "joint") else _by_rule(known, config)
     action, label_after, reason = made
     rule = np.where((action == KEEP) | (action == RELABEL), 1, 2).astype(np.int8)
     rule[reason == _REASON["too close to call"]] = 1
@@ -121,7 +123,7 @@ def _by_rule(known: Evidence, config: CurateConfig) -> tuple[Codes, Codes, Codes
     return action, label_after, reason
 
 
-def _by_stack(known: Evidence, config: CurateConfig) -> tuple[Codes, Codes, Codes]:
+def _by_stack(known: Evidence, config: CurateConfig, bars: Bars | None) -> tuple[Codes, Codes, Codes]:
     """Keep what is likely right, flip what is likely wrong (where recycling is on), drop what is too close to call."""
     count = len(known)
     if known.stack is None:
@@ -131,7 +133,8 @@ def _by_stack(known: Evidence, config: CurateConfig) -> tuple[Codes, Codes, Code
             np.full(count, _REASON["no stack could be fitted, so the label stays as it came"], dtype=np.int8),
         )
     right = on_side(known.stack, known.label)
-    stays, wrong = right > config.sure_above, 1.0 - right > config.sure_above
+    bars = bars or bars_of(right[(known.label == FIRST) | (known.label == SECOND)], config)
+    stays, wrong = right > bars.keep, 1.0 - right > bars.flip
     flips = wrong & (config.recycle != "none")
     action = np.where(stays, KEEP, np.where(flips, FLIP, DROP)).astype(np.int8)
     label_after = np.where(flips, flipped(known.label), known.label).astype(np.int8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from goldsmith.curate.bars import bars_of
 from goldsmith.curate.context import Context
 from goldsmith.curate.evidence import codes, p_of
 from goldsmith.curate.gold_evidence import gold_evidence, probed
@@ -42,18 +44,21 @@ def joint_of_pool(
     open_gold = {row["pair_id"]: row for row in gold if row["split"] != "audit" and row["label"] != "tie"}
     in_pool = {row["pair_id"] for row in pool}
     fitted = _sample(pool, open_gold, context.seed) + [row for name, row in open_gold.items() if name not in in_pool]
-    checked = fit_joint_checked(
-        _everything(context, fitted, in_pool, open_gold, opinions), evidence, context.seed, context.config.curate.folds
-    )
+    known = _everything(context, fitted, in_pool, open_gold, opinions)
+    checked = fit_joint_checked(known, evidence, context.seed, context.config.curate.folds)
     facts = {"stack": checked.facts, "statements": checked.statements}
     if checked.joint is None:
         return None, None, facts
     margins = dict(zip((row["pair_id"] for row in fitted), checked.joint.margin.tolist(), strict=True))
     path = context.workspace.cache / "joint" / "scores.parquet"
     _write(context, pool, checked.joint, margins, path)
-    by = checked.joint.transitions
+    by, p_first = checked.joint.transitions, checked.joint.p_first
+    is_first, is_second = known.label == 1.0, known.label == 0.0
+    right = np.where(is_first, p_first, 1.0 - p_first)[is_first | is_second]
+    bars = bars_of(right, context.config.curate)
+    facts["stack"] |= {"bars": asdict(bars)}
     # The rewards hold the surface's part already, and both RMs' opinions are the features' own: neither counts twice.
-    return Stack(label=by.get("label"), judges=by.get("judges"), weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0)), path, facts
+    return Stack(label=by.get("label"), judges=by.get("judges"), weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0), bars=bars), path, facts
 
 
 def _sample(pool: list[dict[str, Any]], gold: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from goldsmith.curate.bars import Bars
 from goldsmith.curate.evidence import FIRST, NONE, SECOND, from_margins, sign
 from goldsmith.curate.surface import Surface
 from goldsmith.curate.transition import Transition, fit_transition
@@ -80,11 +81,13 @@ class Stack:
         label: how labels err; None where no gold pair had one.
         judges: how the judges err; None where they are not used.
         weight: of `INPUTS`, temperature included, on inputs as they come.
+        bars: where keeping and flipping begin; None: where the configuration says.
     """
 
     label: Transition | None
     judges: Transition | None
     weight: tuple[float, ...]
+    bars: Bars | None = None
 
     def p_first(self, label: Codes, best: Floats, gold: Floats, judged_p: Floats, differs: Surface) -> Floats:
         """Return the probability that `first` is better, float64 [N] in [`P_LIMIT`, 1 - `P_LIMIT`]; arguments as in `Gold`."""
@@ -99,7 +102,8 @@ class Stack:
     def from_dict(cls, values: Mapping[str, Any]) -> Stack:
         """Return the stack that `to_dict` told of."""
         transitions = {name: Transition(**values[name]) if values[name] else None for name in ("label", "judges")}
-        return cls(**transitions, weight=tuple(values["weight"]))
+        bars = Bars(**values["bars"]) if values["bars"] else None
+        return cls(**transitions, weight=tuple(values["weight"]), bars=bars)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,14 +168,6 @@ def test_only_what_every_seed_has_is_compared() -> None:
     assert curation.compared(rows) == rows[:4]
 
 
-def test_a_threshold_is_chosen_by_beliefs_alone() -> None:
-    # The means of the surest one, two, three and four are 1, .95, .9 and .825; what is at even odds or below is never taken.
-    belief = np.array([0.6, 0.9, 1.0, 0.8, 0.4])
-    assert lab.by_expected(belief, 0.9).tolist() == [False, True, True, True, False]
-    assert lab.by_expected(belief, 0.8).tolist() == [True, True, True, True, False]
-    assert not lab.by_expected(np.array([0.4, 0.3]), 0.1).any()
-
-
 def test_the_curve_counts_what_is_kept_and_flipped_at_each_threshold(pairs: data.Data) -> None:
     rows, label, judge = _labels(pairs)
     pool, _, scorer = _built(pairs, pairs.truth, label, judge)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from goldsmith.config.curate import CurateConfig
 from goldsmith.curate import joint_pool
 from goldsmith.curate.evidence import codes
 from goldsmith.curate.stack import Gold
@@ -54,7 +55,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         np.stack([quality[place[row["pair_id"]]] for row in some]).astype(np.float32), np.zeros((len(some), 6), dtype=np.float32),
     )  # fmt: skip
     monkeypatch.setattr(joint_pool, "pair_features", features)
-    config = SimpleNamespace(reward=SimpleNamespace(readout="layers"), curate=SimpleNamespace(folds=5))
+    config = SimpleNamespace(reward=SimpleNamespace(readout="layers"), curate=CurateConfig(keep_rule="joint"))
     table = SimpleNamespace(rows=lambda _: rows[:COUNT])
     workspace = SimpleNamespace(table=lambda _: table, cache=tmp_path)
     return {"context": SimpleNamespace(workspace=workspace, config=config, seed=0), "gold": gold, "truth": truth, "rows": rows}
