@@ -3,6 +3,8 @@ the attack is named after is taken away. Every attack is bounded by itself, so t
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import signal
 import socket
@@ -22,6 +24,7 @@ from goldsmith.sandbox import limits as limiting
 from goldsmith.sandbox.account import Account, account_for
 from goldsmith.sandbox.languages import LANGUAGES
 from goldsmith.sandbox.limits import MB, Limits
+from goldsmith.sandbox.syscalls import REFUSED
 from sandboxed import USERS, as_user, require_sandbox, uid_of
 
 DONE = "the attack succeeded"
@@ -31,7 +34,8 @@ Patch = pytest.MonkeyPatch
 
 @dataclass(frozen=True)
 class World:
-    """What there is outside: a file of the user's own, a folder anybody may write to, a process of the same user, a port that answers."""
+    """What there is outside: a file of the user's own (open, too), a folder anybody may write to, a process of the same user, a port that
+    answers; `name` is the secret of all that is named, and of a variable of the environment."""
 
     user: str
     secret: Path
@@ -39,6 +43,7 @@ class World:
     process: int
     port: int
     name: str
+    descriptor: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def _without_limit(*names: str) -> Callable[[Patch, World], None]:
 
 def _without_watch_of_memory(patch: Patch, world: World) -> None:
     _without_limit("data")(patch, world)
-    patch.setattr(watch, "_resident", lambda _pid: (0, 0))
+    patch.setattr(watch, "_resident", lambda _pid: watch._Memory())
 
 
 def _without_filter(patch: Patch, world: World) -> None:
@@ -106,6 +111,29 @@ def _without_size(patch: Patch, world: World) -> None:
     kept = isolation.scratch
     patch.setattr(watch, "_files", lambda _inside: (0, 0))
     patch.setattr(isolation, "scratch", lambda _limits: kept(Limits(disk_bytes=1 << 30)))
+
+
+def _without_tables(patch: Patch, world: World) -> None:
+    _without_limit()(patch, world)
+    kept = watch._resident
+    patch.setattr(watch, "_resident", lambda pid: kept(pid)._replace(tables=0))
+
+
+def _with_started(more: Callable[[World, dict[str, Any]], dict[str, Any]]) -> Callable[[Patch, World], None]:
+    """bubblewrap is started with other arguments of `Popen`."""
+
+    def remove(patch: Patch, world: World) -> None:
+        kept = subprocess.Popen
+        patch.setattr(launch.subprocess, "Popen", lambda line, **given: kept(line, **(given | more(world, given))))
+
+    return remove
+
+
+def _line_to_read(line: str) -> int:
+    out, into = os.pipe()
+    os.write(into, f"{line}\n".encode())
+    os.close(into)
+    return out
 
 
 def _with_more(**more: Any) -> Callable[[Patch, World], None]:
@@ -178,6 +206,26 @@ ATTACKS = [
         _without_filter,
     ),
     Attack(
+        "memory in tables of memory",  # one page, seen at 20,000 places that need a table each: 80 MB
+        lambda _world, _free: (
+            "import ctypes, mmap, time\nc = ctypes.CDLL(None)\nc.mmap.restype = ctypes.c_void_p\n"
+            "c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]\n"
+            "f = open('/tmp/x', 'w+b'); f.write(bytes(4096)); f.flush()\n"
+            "for n in range(20_000): ctypes.string_at(c.mmap((1 << 44) + n * (1 << 21), 4096, mmap.PROT_READ, mmap.MAP_SHARED | 16, f.fileno(), 0), 1)\n"
+            f"time.sleep(0.3)\nprint({DONE!r})"
+        ),
+        _without_tables,
+        ended="memory",
+    ),
+    Attack(
+        "memory in sockets",
+        lambda _world, _free: (
+            f"import socket, time\nkept = [socket.socketpair() for _ in range(30)]\ntime.sleep(0.3)\nprint({DONE!r})"
+        ),
+        lambda patch, _world: patch.setattr(watch, "_sockets", lambda _inside: 0),
+        ended="memory",
+    ),
+    Attack(
         "disk hog",
         lambda _world, _free: _until("f = open(f'/tmp/{n}', 'wb'); f.write(bytes(8 << 20)); f.close()", 5),
         _without_size,
@@ -246,6 +294,40 @@ ATTACKS = [
         _with_processes_of_others,
     ),
     Attack(
+        "reading the environment of the server",
+        lambda world, _free: (
+            f"assert any({world.name!r} in open(f'/proc/{{pid}}/environ').read() for pid in (1, 'self'))\nprint({DONE!r})"
+        ),
+        lambda patch, _world: patch.setattr(isolation, "ENVIRONMENT", dict(os.environ)),
+    ),
+    Attack(
+        "reading what the server has open",
+        lambda _world, _free: (
+            "import os\ndef told(n):\n    try: return os.pread(n, 6, 0)\n    except OSError: return b''\n"
+            f"assert b'secret' in map(told, range(1024))\nprint({DONE!r})"
+        ),
+        _with_started(lambda world, given: {"pass_fds": (*given["pass_fds"], world.descriptor)}),
+    ),
+    Attack(
+        "waiting for what the server reads",
+        lambda _world, _free: "print(input())",
+        _with_started(lambda _world, _given: {"stdin": _line_to_read(DONE)}),
+    ),
+    Attack(
+        "becoming the first process, which has no limits",
+        lambda _world, _free: (
+            "place = next(int(line.split('-')[0], 16) for line in open('/proc/1/maps') if ' rw-p ' in line)\n"
+            "with open('/proc/1/mem', 'r+b', buffering=0) as memory:\n    memory.seek(place)\n    kept = memory.read(8)\n    memory.seek(place)\n"
+            f"    memory.write(kept)\nprint({DONE!r})"
+        ),
+        lambda patch, _world: patch.setattr(isolation, "PROC", ("--proc", "/proc")),
+    ),
+    Attack(
+        "tracing another process",
+        lambda _world, _free: f"import ctypes\nassert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0\nprint({DONE!r})",
+        _without_filter,
+    ),
+    Attack(
         "signalling the server",
         lambda world, _free: f"import os\nos.kill({world.process}, 15)\nprint({DONE!r})",
         _with_processes_of_others,
@@ -285,7 +367,7 @@ def _sandbox() -> None:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, monkeypatch: Patch) -> Iterator[World]:
     user: str = request.node.callspec.params["user"]
     name = f"goldsmith-decoy-{os.getpid()}-{time.monotonic_ns()}"
     uid = uid_of(user)
@@ -298,11 +380,15 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     secret.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(secret, uid, uid)
+    descriptor = os.open(secret, os.O_RDONLY)
+    os.set_inheritable(descriptor, True)
+    monkeypatch.setenv("GOLDSMITH_DECOY_KEY", name)
     decoy = subprocess.Popen(["/bin/sh", "-c", "sleep 600; :", name], start_new_session=True, **_started_as(uid))
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as unnamed:
         unnamed.bind("\0" + name)
         unnamed.listen()
-        yield World(user, secret, folder, decoy.pid, server.getsockname()[1], name)
+        yield World(user, secret, folder, decoy.pid, server.getsockname()[1], name, descriptor)
+    os.close(descriptor)
     os.killpg(decoy.pid, signal.SIGKILL)
     decoy.wait()
     for path in (*folder.iterdir(), secret):
@@ -340,3 +426,24 @@ def test_the_same_attack_succeeds_without_the_protection(attack: Attack, user: s
     result = as_user(user, lambda: _run(attack.program(world, True), attack.limits))
 
     assert DONE in result["stdout"]["text"] + result["stderr"]["text"], result
+
+
+def _calls() -> Any:
+    """How each call that the filter names is answered, by its name; arguments that no kernel takes do no harm."""
+    column = {"x86_64": 0, "aarch64": 1}[os.uname().machine]
+    numbers = {name: both[column] for name, both in REFUSED.items()}
+    source = (
+        "import ctypes, json\nc = ctypes.CDLL(None, use_errno=True)\n"
+        f"print(json.dumps({{name: (c.syscall(n, -1, -1, -1, -1, -1, -1), ctypes.get_errno())[1] for name, n in {numbers!r}.items()}}))"
+    )
+    return json.loads(_run(source, SMALL)["stdout"]["text"])
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_every_call_of_the_filter_is_refused(user: str, monkeypatch: Patch) -> None:
+    assert set(as_user(user, _calls).values()) == {errno.EPERM}
+
+    monkeypatch.setattr(launch, "syscall_filter", lambda: struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
+    # Others are refused by the kernel for want of rights; these are anybody's, and complain of their arguments only.
+    answers = as_user(user, _calls)
+    assert errno.EPERM not in {answers[name] for name in ("memfd_create", "mq_open", "shmget", "process_vm_readv", "io_setup")}

@@ -19,7 +19,10 @@ from goldsmith.config.sandbox import SandboxConfig
 from goldsmith.errors import UserError
 from goldsmith.sandbox import Limits, check_sandbox, isolation, launch, run_code
 from goldsmith.sandbox import check as checking
+from goldsmith.sandbox.account import account_for
 from goldsmith.sandbox.check import SandboxOff
+from goldsmith.sandbox.execute import execute
+from goldsmith.sandbox.languages import LANGUAGES
 from goldsmith.sandbox.turns import SandboxBusy, Turns
 from sandboxed import USERS, as_user, require_sandbox
 
@@ -54,7 +57,16 @@ def test_every_protection_holds_when_it_is_tried_out(user: str) -> None:
     assert report["works"], report
     assert report["is_dropped"] == (user == "root")
     assert report["uid"] != 0
-    assert set(report["protections"]) >= {"network", "files", "processes", "process-limit", "memory-limit", "time-limit"}
+    assert set(report["protections"]) >= {
+        "network",
+        "files",
+        "processes",
+        "process-limit",
+        "memory-limit",
+        "time-limit",
+        "first-process",
+        "shared-memory-limit",
+    }
 
 
 @pytest.mark.parametrize(
@@ -120,6 +132,22 @@ def test_nothing_is_left_of_a_run(user: str, more: str) -> None:
     assert result["stdout"]["text"] == "started\n"
     assert _wait_for(lambda: not _is_running(name))
     assert not list(Path("/sys/fs/cgroup").glob(f"**/goldsmith-sandbox-{os.getpid()}-*"))
+
+
+def test_without_a_namespace_of_processes_something_would_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"left-over-{os.getpid()}-{time.monotonic_ns()}"
+    kept = tuple(given for given in isolation.NAMESPACES if given != "--unshare-pid")
+    monkeypatch.setattr(isolation, "NAMESPACES", kept)
+    monkeypatch.setattr(isolation, "PROC", ("--ro-bind", "/proc", "/proc"))
+    daemon = (
+        DAEMON.format(name=name, more="")
+        .replace("sleep(600)", "sleep(10)")
+        .replace("os.setsid()", "os.setsid(); os.closerange(0, 64)")
+    )
+
+    execute(LANGUAGES["python"], "/usr/bin/python3", daemon, None, Limits(wall_s=60), account_for(65_534))
+
+    assert _is_running(name)
 
 
 def test_a_server_that_is_killed_leaves_no_program_behind() -> None:

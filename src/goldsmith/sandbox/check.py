@@ -38,6 +38,14 @@ TRIED = Limits(
 )
 ENDLESS = Limits(wall_s=0.5, memory_bytes=64 * MB, most_output_bytes=64 * MB)
 FLOOD = Limits(wall_s=PATIENT_S, memory_bytes=64 * MB, most_output_bytes=MB // 4)
+SHARED = (
+    "import mmap, os\n"
+    "if os.fork() == 0:\n"
+    f"    x = mmap.mmap(-1, {2 * TRIED.memory_bytes})\n"
+    "    for at in range(0, len(x), 4096): x[at] = 1\n"
+    "os.wait()"
+)
+"""Memory that no limit of a process counts, taken by a child."""
 ATTEMPTS = files("goldsmith.sandbox").joinpath("inside.py").read_text(encoding="utf-8")
 """Read with the module: a process that gives its rights up later may not be able to."""
 HELLO = {"python": "import sys\nprint(sys.version.split()[0])", "javascript": "console.log(process.versions.node)"}
@@ -195,7 +203,9 @@ def _protections(python: str, account: Account) -> dict[str, bool]:
         return {f"trying them out: {_last_line(result)}": False}
     endless = execute(language, python, "while True: pass", None, ENDLESS, account)
     flood = execute(language, python, "while True: print('x' * 1000)", None, FLOOD, account)
-    return {**held, "time-limit": endless.ended == "time", "output-limit": flood.ended == "output"}
+    shared = execute(language, python, SHARED, None, TRIED, account)
+    stopped = {"time-limit": endless.ended == "time", "output-limit": flood.ended == "output"}
+    return {**held, **stopped, "shared-memory-limit": shared.ended == "memory"}
 
 
 def _not_held(protections: dict[str, bool]) -> str | None:

@@ -7,7 +7,7 @@ import secrets
 import signal
 
 from goldsmith.sandbox.account import Account
-from goldsmith.sandbox.isolation import CODE, folder_of
+from goldsmith.sandbox.isolation import CODE, parts_of
 from goldsmith.sandbox.languages import Language, with_tests
 from goldsmith.sandbox.launch import Program, launch
 from goldsmith.sandbox.limits import Limits
@@ -38,7 +38,7 @@ def execute(language: Language, path: str, source: str, tests: str | None, limit
     text = source if tests is None else with_tests(language, source, tests, word, word_out)
     file = f"{CODE}/{language.file_name(text)}"
     command = language.command(path, file, limits)
-    program = Program(text=text, file=file, command=command, folders=folder_of(path), word_out=word_out)
+    program = Program(text=text, file=file, command=command, folders=parts_of(path), word_out=word_out)
     try:
         running = launch(program, limits, account, word_fd)
     except BaseException:

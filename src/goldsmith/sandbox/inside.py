@@ -33,6 +33,8 @@ def attempts(port: int, secret: str, outside: int, processes: int, memory: int, 
         "network": _refused(lambda: socket.create_connection(("127.0.0.1", port), timeout=2)) and names == ["lo"],
         "files": not any(map(os.path.exists, hidden)),
         "read-only": not any(map(_can_write, elsewhere)) and _can_write("/tmp/x"),
+        # bubblewrap's own process inside is the same user's, and has no limits.
+        "first-process": _refused(lambda: open("/proc/1/mem", "r+b").close()),
         "processes": len(numbers) < 8 and _refused(lambda: os.kill(outside, 0)),
         "privileges": not any(int(status[name], 16) for name in ("CapEff", "CapPrm", "CapAmb")) and status["NoNewPrivs"] == "1",
         "system-calls": status["Seccomp"] == "2"

@@ -3,6 +3,7 @@
 Its namespaces are its own, so that there is no network (not even the machine's loopback), no other process and no shared memory
 of others. Its files are the system's programs and libraries, read-only and by name: `/usr/src`, `/etc`, `/home`, `/srv` and
 whatever else a machine has do not exist. `/tmp` and `/dev/shm` are in memory, of limited size; all else is read-only.
+So is `/proc`: bubblewrap's own process inside is the program's user too and has no limits, and who writes into its memory is it.
 """
 
 from __future__ import annotations
@@ -40,14 +41,16 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-PROC = ("--proc", "/proc")
+PROC = ("--proc", "/proc", "--remount-ro", "/proc")
+PARTS = ("bin", "lib", "lib64", "pyvenv.cfg")
+"""What an interpreter outside the system's folders needs of its installation."""
 
 
 def files(extra: Sequence[str] = ()) -> list[str]:
     """Return the system's files.
 
     Args:
-        extra: folders outside `/usr` that hold the language's own program.
+        extra: files and folders outside `/usr` that the language's own program needs.
     """
     found = []
     for folder in (*SYSTEM, *DATA, *extra):
@@ -73,7 +76,7 @@ def arguments(limits: Limits, code: Sequence[str], extra: Sequence[str] = ()) ->
     Args:
         limits: of the run.
         code: arguments that put the program's file in place.
-        extra: folders outside `/usr` that hold the language's own program.
+        extra: files and folders outside `/usr` that the language's own program needs.
     """
     return [
         *NAMESPACES,
@@ -86,9 +89,12 @@ def arguments(limits: Limits, code: Sequence[str], extra: Sequence[str] = ()) ->
     ]
 
 
-def folder_of(program: str) -> list[str]:
-    """Return the folder that has to be shown for a program outside the system's own: that of its installation."""
-    path = Path(program).resolve()
-    if any(path.is_relative_to(folder) for folder in (*SYSTEM, *ROOT_FOLDERS)):
+def parts_of(program: str) -> list[str]:
+    """Return what has to be shown for a program outside the system's own: the parts of its installation, which may be somebody's home."""
+    resolved = Path(program).resolve()
+    if any(resolved.is_relative_to(folder) for folder in (*SYSTEM, *ROOT_FOLDERS)):
         return []
-    return list(dict.fromkeys([str(path.parent.parent), str(Path(program).parent.parent)]))
+    shown: list[str] = []
+    for path in (resolved, Path(program)):
+        shown += [str(path.parent.parent / part) for part in PARTS] if path.parent.name == "bin" else [str(path)]
+    return list(dict.fromkeys(shown))

@@ -13,6 +13,7 @@ from goldsmith.config.sandbox import SandboxConfig
 MB = 1 << 20
 KB = 1 << 10
 OPEN_FILES = 128
+SIGNALS = 1024
 NICENESS = 10
 """A ninth of the processor's time where others want all of it: enough not to be stopped for time it never had."""
 PRLIMIT = "/usr/bin/prlimit"
@@ -80,6 +81,8 @@ def kernel_limits(limits: Limits) -> dict[str, str]:
         "core": "0",
         "memlock": "0",
         "msgqueue": "0",
+        # Signals that wait count for the user, who may be the one that runs Goldsmith.
+        "sigpending": str(SIGNALS),
         "rtprio": "0",
         "nice": "0",
     }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 from pathlib import Path
 
 import pytest
 
-from goldsmith.sandbox import cgroup, languages
+from goldsmith.sandbox import cgroup, languages, watch
 from goldsmith.sandbox.account import account_for
-from goldsmith.sandbox.isolation import arguments, folder_of
+from goldsmith.sandbox.isolation import arguments, parts_of
 from goldsmith.sandbox.limits import MB, Limits, limited
 from goldsmith.sandbox.output import Capture, visible
 from goldsmith.sandbox.syscalls import REFUSED, is_known, syscall_filter
@@ -104,9 +105,20 @@ def test_only_named_folders_are_shown() -> None:
     assert {"--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--die-with-parent"} <= set(line)
 
 
-def test_an_interpreter_elsewhere_is_shown_with_its_folder() -> None:
-    assert folder_of("/usr/bin/env") == []
-    assert folder_of("/opt/python/bin/python3") == ["/opt/python"]
+def test_an_interpreter_elsewhere_is_shown_with_its_installation() -> None:
+    assert parts_of("/usr/bin/env") == []
+    assert parts_of("/opt/python/bin/python3") == [
+        "/opt/python/bin",
+        "/opt/python/lib",
+        "/opt/python/lib64",
+        "/opt/python/pyvenv.cfg",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/opt/node", "/node", "/home/ann/node", "/home/ann/bin/node"])
+def test_an_interpreter_shows_neither_a_home_nor_the_whole_machine(path: str) -> None:
+    assert not {"/", "/opt", "/home", "/home/ann"} & set(parts_of(path))
+    assert path in parts_of(path) or str(Path(path).parent) in parts_of(path)
 
 
 def test_root_gives_itself_up_and_others_stay_who_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,3 +132,20 @@ def test_javascript_with_imports_is_a_module() -> None:
     names = languages.LANGUAGES["javascript"].file_name
     assert names("import fs from 'fs';") == "main.mjs"
     assert names("const important = 1;") == "main.cjs"
+
+
+def test_until_a_run_has_places_of_its_own_nothing_of_this_machine_is_counted() -> None:
+    # This process stands where bubblewrap stands before it has made them: among the machine's own files and sockets.
+    assert watch._files(os.getpid()) == (0, 0)
+    with socket.socket():
+        assert watch._sockets(os.getpid()) == 0
+
+
+def test_memory_that_the_kernel_does_not_divide_counts_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 0 < watch._proportional(os.getpid(), 1 << 50) < 1 << 50
+
+    def refuse(_path: Path, **_more: str) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert watch._proportional(os.getpid(), 7 * MB) == 7 * MB
