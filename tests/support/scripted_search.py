@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +22,7 @@ class Said:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     drip_s: float = 0.0
+    drips_head: bool = False
     repeats: int = 1
 
 
@@ -41,6 +42,9 @@ def search_server(script: Callable[[str], Said]) -> Iterator[tuple[str, list[str
             said = script(parse_qs(urlsplit(self.path).query).get("q", [""])[0])
             stopping.wait(said.delay_s)
             with suppress(OSError):
+                if said.drips_head:
+                    self.send(replace(said, body=b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 600))
+                    return
                 self.send_response(said.status)
                 for name, value in said.headers.items():
                     self.send_header(name, value)

@@ -92,6 +92,7 @@ def test_json_that_is_no_answer(value: Any) -> None:
         (Said(b"\x1f\x8b" + b"\x00" * 50, headers={"Content-Encoding": "gzip"}), "bad-answer"),
         (Said(json.dumps({"results": []}).encode(), delay_s=60.0), "timeout"),
         (Said(b" " * 10_000, drip_s=0.05), "timeout"),
+        (Said(drips_head=True, drip_s=0.05), "timeout"),
     ],
 )
 def test_a_server_that_lies_hangs_or_floods_is_a_plain_failure(tmp_path: Path, said: Said, kind: str) -> None:
