@@ -171,7 +171,9 @@ def _votes(
             votes += given_back(ours[user], answer, edited)
         else:
             about_vote = {"pair_id": pair.pair_id, "annotator": f"argilla:{user}", "round": "first", "shown_order": order}
-            votes.append(vote_from(answer, vote_id=f"argilla:{pair.pair_id}:{user}", **about_vote))
+            votes.append(
+                vote_from(answer, f"{place}: responses of {user}", vote_id=f"argilla:{pair.pair_id}:{user}", **about_vote)
+            )
     if ours.keys() - rated.keys():
         dropped["removed-there"] += sum(len(ours[user]) for user in ours.keys() - rated.keys())
     return votes
@@ -224,7 +226,7 @@ def _choice(ranking: Any, order: Sequence[Side], names: tuple[str, str], place: 
     try:
         ranks = {str(row["value"]): int(row["rank"]) for row in ranking}
         left, right = ranks[names[0]], ranks[names[1]]
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         raise DataError(
             f"{place}: field '{PREFERENCE}' is {str(ranking)[:80]!r}; expected the rank of '{names[0]}' and of '{names[1]}'"
         ) from None

@@ -16,7 +16,7 @@ from goldsmith.gold.exchange.rows import read_text
 from goldsmith.gold.exchange.table import COLUMNS, NUMBERS, TRUTH, items_of, rows_of
 from goldsmith.store import atomic
 
-GUARDED = re.compile(r"'*([=+\-@\t\r]|\Z)")
+GUARDED = re.compile(r"'*([=+\-@\t\r＝＋－＠]|\Z)")
 """Texts that a spreadsheet would take for a formula, and those that would become ambiguous by the guard itself."""
 NEEDED = ("choice",)
 

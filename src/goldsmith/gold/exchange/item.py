@@ -92,13 +92,16 @@ def answer_of(vote: Vote) -> Answer:
     )
 
 
-def vote_from(answer: Answer, **about: Any) -> Vote:
-    """Return the vote of an answer; `about` names the other fields."""
+def vote_from(answer: Answer, place: str, **about: Any) -> Vote:
+    """Return the vote of an answer; `about` names the other fields.
+
+    Raises:
+        DataError: there can be no such vote; names place and field.
+    """
     more = {} if answer.confidence is None else {"confidence": answer.confidence}
     strength = (answer.strength or 1) if answer.choice in OTHER else 0
-    return Vote.model_validate(
-        {"choice": answer.choice, "strength": strength, "rationale": answer.rationale, "reason": answer.reason, **more, **about}
-    )
+    said = {"choice": answer.choice, "strength": strength, "rationale": answer.rationale, "reason": answer.reason, **more}
+    return read_vote({**said, **about}, place)
 
 
 def score_of(suggestion: Suggestion) -> float | None:
@@ -108,9 +111,19 @@ def score_of(suggestion: Suggestion) -> float | None:
     return None if suggestion.margin is None else 1 / (1 + math.exp(-min(abs(suggestion.margin), 700.0)))
 
 
-def texts(context: list[dict[str, Any]], reply: Content, other: Content, **about: Any) -> Pair:
-    """Return the pair of two replies in any order, without a label."""
-    return Pair.from_replies(context, reply, other, tie=True, **about)
+def texts(context: list[dict[str, Any]], reply: Content, other: Content, place: str = "") -> Pair:
+    """Return the pair of two replies in any order, without a label.
+
+    Raises:
+        DataError: the context or a reply is none; names place and field.
+    """
+    check_unicode(place, "context", context)
+    try:
+        return Pair.from_replies(context, reply, other, tie=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise DataError(f"{place}: field '{name}': {first['msg']}; found {str(first.get('input'))[:80]!r}") from None
 
 
 def bare(pair: Pair) -> Pair:
@@ -169,6 +182,11 @@ def check_vote(vote: Vote, place: str) -> None:
         if not (0 < len(value) <= longest) or "\0" in value:
             raise DataError(
                 f"{place}: vote {value[:40]!r}: field '{name}' has {len(value)} characters; 1 to {longest} are expected"
+            )
+    for name in ("rationale", "reason", "at"):
+        if "\0" in (getattr(vote, name) or ""):
+            raise DataError(
+                f"{place}: vote {vote.vote_id!r}: field '{name}' holds a NUL character, which no database keeps; remove it"
             )
     check_unicode(place, "rationale", vote.model_dump())
 

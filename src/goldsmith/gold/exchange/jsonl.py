@@ -63,7 +63,7 @@ def item_of(row: dict[str, Any], place: str) -> Item:
     if "first" in row or "second" in row:
         replies: list[Any] = [row.get("first"), row.get("second")]
         check_texts(place, ("first", "second"), replies)
-        pair = texts(context_of(row.get("context"), "context", place), replies[0], replies[1])
+        pair = texts(context_of(row.get("context"), "context", place), replies[0], replies[1], place)
         check_id(place, row.get("pair_id"), pair)
     name = pair.pair_id if pair else part(row, "pair_id", str, place)
     votes = tuple(read_vote(vote, f"{place}: votes[{number}]") for number, vote in enumerate(part(row, "votes", list, place, [])))

@@ -174,7 +174,7 @@ def _pair(task: dict[str, Any], place: str) -> tuple[Pair, list[Side]]:
         raise DataError(f"{place}: field 'data.shown_order' is {stated!r}; it names first and second once each")
     replies: list[Any] = [parts.get(side, text) for side, text in zip(stated or ("", ""), shown, strict=True)]
     check_texts(place, (f"data.{left}", f"data.{right}"), replies)
-    pair = texts(_context(data, place), replies[0], replies[1])
+    pair = texts(_context(data, place), replies[0], replies[1], place)
     check_id(place, data.get("pair_id"), pair)
     return pair, ["first", "second"] if pair.first == replies[0] else ["second", "first"]
 
@@ -196,7 +196,8 @@ def _vote(row: Any, task: dict[str, Any], pair: Pair, order: list[Side], place: 
     if not results:
         return "empty-annotation"
     answer = _answer(results, order, place)
-    ours = next((r["meta"][OURS] for r in results if isinstance(r, dict) and OURS in (r.get("meta") or {})), None)
+    kept = [part(result, "meta", dict, place, {}) for result in results if isinstance(result, dict)]
+    ours = next((meta[OURS] for meta in kept if OURS in meta), None)
     if ours is not None:
         vote = read_vote(ours, f"{place}.meta.{OURS}")
         if vote.pair_id != pair.pair_id:
@@ -206,6 +207,7 @@ def _vote(row: Any, task: dict[str, Any], pair: Pair, order: list[Side], place: 
         return vote
     return vote_from(
         answer,
+        place,
         vote_id=_vote_id(row, task, place),
         pair_id=pair.pair_id,
         annotator=f"label-studio:{_rater(row, place)}",

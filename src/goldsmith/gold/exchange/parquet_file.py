@@ -48,5 +48,5 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     yield f"{path.name}: row {number}", row
     except FileNotFoundError:
         raise DataError(f"{path}: no such file of votes") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: no Parquet file that can be read: {str(error)[:200]}") from None

@@ -40,7 +40,7 @@ from goldsmith.gold.exchange.potato_config import (
     config,
 )
 from goldsmith.gold.exchange.rows import json_rows, line_of, part, read_object, read_text
-from goldsmith.gold.exchange.shown import VOTES, beside, order_of, pair_from, replies_of
+from goldsmith.gold.exchange.shown import VOTES, beside, from_json, order_of, pair_from, replies_of
 from goldsmith.identity import canonical_json, digest
 from goldsmith.store import atomic
 from goldsmith.types import Pair, Side, Vote
@@ -104,7 +104,7 @@ def read(path: Path) -> Read:
             votes[name] += given_back(known, answer, edited)
         else:
             about = {"pair_id": pair.pair_id, "annotator": f"potato:{annotator}"[:200], "round": "first", "shown_order": order}
-            votes[name].append(vote_from(answer, vote_id=f"potato:{pair.pair_id}:{annotator}"[:200], **about))
+            votes[name].append(vote_from(answer, place, vote_id=f"potato:{pair.pair_id}:{annotator}"[:200], **about))
     if left:
         dropped["removed-there"] += sum(map(len, left.values()))
     items = [
@@ -177,8 +177,7 @@ def _shown(path: Path) -> Shown:
             pair, order = pair_from(prompt, replies, (f"{key}[0]", f"{key}[1]"), about, place)
             if name in found:
                 raise DataError(f"{place}: field 'id' is {name!r}, which stands twice in the data")
-            attributes = row.get("attributes")
-            found[name] = (pair, order, json.loads(attributes) if isinstance(attributes, str) else attributes)
+            found[name] = (pair, order, from_json(row, "attributes", dict, place))
     return found
 
 
@@ -191,16 +190,18 @@ def _answers(path: Path) -> Iterator[tuple[str, str, dict[str, dict[str, Any]], 
         for name, given in part(state, "instance_id_to_label_to_value", dict, f"{file}:1", {}).items():
             place = f"{file.relative_to(path)}:{line_of(text, json.dumps(name, ensure_ascii=False) + ':')}"
             values: dict[str, dict[str, Any]] = {}
-            entries = (
-                given
-                if isinstance(given, list)
-                else [[{"schema": s, "name": n}, v] for s, d in given.items() for n, v in d.items()]
-            )
-            for entry in entries:
+            for entry in _entries(given):
                 if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], dict)):
                     raise DataError(f"{place}: field '{name}' holds {str(entry)[:60]!r}; expected [{{schema, name}}, value]")
                 values.setdefault(str(entry[0].get("schema")), {})[str(entry[0].get("name"))] = entry[1]
             yield annotator, name, values, place
+
+
+def _entries(given: Any) -> list[Any]:
+    """The answers to one item: a list in Potato's own files, an object of objects in its export."""
+    if isinstance(given, dict) and all(isinstance(labels, dict) for labels in given.values()):
+        return [[{"schema": schema, "name": name}, value] for schema, labels in given.items() for name, value in labels.items()]
+    return given if isinstance(given, list) else [given]
 
 
 def _answer(values: dict[str, dict[str, Any]], order: Sequence[Side], place: str) -> Answer | None:
@@ -228,7 +229,7 @@ def _answer(values: dict[str, dict[str, Any]], order: Sequence[Side], place: str
     said = chosen["selection"]
     if said == "tie":
         return Answer(choice="tie", **rest)
-    if said not in LETTERS:
+    if not isinstance(said, str) or said not in LETTERS:
         raise DataError(f"{place}: field 'selection' is {said!r}; expected A, B or tie")
     label = next(iter(values.get(STRENGTH, {})), "")
     strength = next((number for number, text in STRENGTHS.items() if text == label), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
@@ -13,7 +14,7 @@ from goldsmith.errors import DataError
 from goldsmith.pool.sources.draft import Reject, messages
 
 T = TypeVar("T")
-KINDS = {str: "text", list: "a list", dict: "an object", int: "a number"}
+KINDS = {str: "text", list: "a list", dict: "an object", int: "a number", float: "a number"}
 MISSING = object()
 
 
@@ -24,16 +25,15 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         DataError: the file is missing, broken, or holds something else.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield f"{path.name}:{number}", _row(line, path, number)
+                data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                if data.strip():
+                    yield f"{path.name}:{number}", _row(_decoded(data, path, number), path, number)
     except OSError as error:
         raise _unreadable(path, error) from None
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: broken gzip: {error}; fetch or pack the file again") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); convert the file first") from None
 
 
 def json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -51,7 +51,7 @@ def json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         line, counted = line + text.count("\n", counted, at), at
         try:
             row, end = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise _no_json(path, error, line) from None
         yield f"{path.name}:{line}", _object(row, f"{path}:{line}")
         at = _skip(text, end)
@@ -70,13 +70,12 @@ def read_text(path: Path) -> str:
     """
     try:
         data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+        data = gzip.decompress(data) if path.suffix == ".gz" else data
     except OSError as error:
         raise _unreadable(path, error) from None
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: broken gzip: {error}; fetch or pack the file again") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); convert the file first") from None
+    return _decoded(data.removeprefix(codecs.BOM_UTF8), path, 1)
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         return _object(json.loads(read_text(path)), f"{path}:1")
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _no_json(path, error, 1) from None
 
 
@@ -112,9 +111,7 @@ def part(row: Any, name: str, kind: type[T], place: str, default: Any = MISSING)
     if value is None:
         raise DataError(f"{place}: field '{name}' is missing")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise DataError(
-            f"{place}: field '{name}' is {type(value).__name__} ({str(value)[:60]!r}); expected {KINDS.get(kind, kind.__name__)}"
-        )
+        raise DataError(f"{place}: field '{name}' is {type(value).__name__} ({str(value)[:60]!r}); expected {_kind_name(kind)}")
     return value
 
 
@@ -146,6 +143,22 @@ def _is_list(path: Path) -> bool:
         raise DataError(f"{path}: broken gzip: {error}; fetch or pack the file again") from None
 
 
+def _kind_name(kind: Any) -> str:
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    return " or ".join(KINDS.get(one, one.__name__) for one in kinds)
+
+
+def _decoded(data: bytes, path: Path, line: int) -> str:
+    """Text that begins on a line of a file."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line += data.count(b"\n", 0, error.start)
+        raise DataError(
+            f"{path}:{line}: not UTF-8 (byte {data[error.start]:#04x}: {error.reason}); convert the file first"
+        ) from None
+
+
 def _skip(text: str, at: int) -> int:
     while at < len(text) and text[at] in " \t\r\n":
         at += 1
@@ -155,7 +168,7 @@ def _skip(text: str, at: int) -> int:
 def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         return _object(json.loads(line), f"{path}:{number}")
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _no_json(path, error, number) from None
 
 
@@ -169,7 +182,7 @@ def _no_json(path: Path, error: Exception, line: int) -> DataError:
     if isinstance(error, json.JSONDecodeError):
         # A line of JSON lines counts from one; inside a whole text the error knows its own line.
         return DataError(f"{path}:{max(line, error.lineno)}: not JSON: {error.msg}")
-    return DataError(f"{path}:{line}: not JSON: nested too deeply")
+    return DataError(f"{path}:{line}: not JSON: {'nested too deeply' if isinstance(error, RecursionError) else str(error)[:100]}")
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

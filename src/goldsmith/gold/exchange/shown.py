@@ -63,7 +63,7 @@ def pair_from(
         if not isinstance(prompt, str) or not prompt:
             raise DataError(f"{place}: field 'prompt' is missing or no text")
         context = [{"role": "user", "content": prompt}]
-    pair = texts(context_of(context, "context", place), replies[0], replies[1])
+    pair = texts(context_of(context, "context", place), replies[0], replies[1], place)
     check_id(place, about.get("pair_id"), pair)
     return pair, ["first", "second"] if pair.first == replies[0] else ["second", "first"]
 
@@ -95,7 +95,7 @@ def from_json(about: Mapping[str, Any], name: str, kind: type, place: str) -> An
         return None
     try:
         value = json.loads(text) if isinstance(text, str) else text
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise DataError(f"{place}: field '{name}' is no JSON: {text[:60]!r}") from None
     if not isinstance(value, kind):
         raise DataError(f"{place}: field '{name}' is {type(value).__name__}; expected JSON of a {kind.__name__}")

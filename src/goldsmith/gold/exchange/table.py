@@ -104,7 +104,7 @@ def _pair(row: Mapping[str, Any], place: str) -> tuple[Pair | None, bool]:
         context = [{"role": "user", "content": str(row["prompt"])}]
     else:
         raise DataError(f"{place}: field 'context' (messages as JSON) is missing, and so is 'prompt' (a text)")
-    pair = texts(context, replies[0], replies[1])
+    pair = texts(context, replies[0], replies[1], place)
     check_id(place, row.get("pair_id") or None, pair)
     return pair, pair.first != replies[0]
 
@@ -116,9 +116,9 @@ def _vote(row: Mapping[str, Any], name: str, place: str, is_swapped: bool) -> Vo
     cells = {column: row[column] for column in VOTE_COLUMNS if row.get(column) is not None}
     shown = cells.pop("shown_first", None) or "first"
     other = {"first": "second", "second": "first"}
-    if shown not in other:
+    if not isinstance(shown, str) or shown not in other:
         raise DataError(f"{place}: field 'shown_first' is {shown!r}; expected first or second")
-    if is_swapped:
+    if is_swapped and isinstance(cells["choice"], str):
         shown = other[shown]
         cells["choice"] = other.get(cells["choice"], cells["choice"])
     if "tools" in cells:

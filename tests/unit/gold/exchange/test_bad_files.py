@@ -2,18 +2,23 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange_items import item, vote
 from goldsmith.config import GoldsmithConfig
 from goldsmith.errors import DataError, UserError
 from goldsmith.gold import import_votes
-from goldsmith.gold.exchange import argilla, csv_file, label_studio, parquet_file, potato
+from goldsmith.gold.exchange import argilla, csv_file, jsonl, label_studio, parquet_file, potato
+from goldsmith.gold.exchange.formats import format_named
 from goldsmith.gold.exchange.item import Item
 from goldsmith.gold.exchange.jsonl import row_of
 from goldsmith.store import Workspace
@@ -56,6 +61,9 @@ def _changed_vote(**changes: Any) -> dict[str, Any]:
         (_line(first="b"), r"v\.jsonl:2: fields 'first' and 'second' hold the same reply"),
         (_line(context=[{"role": "poet", "content": "q"}]), r"v\.jsonl:2: field 'context'"),
         (_line(votes="first"), r"v\.jsonl:2: neither a vote record"),
+        (_line(first=[1]), r"v\.jsonl:2: field 'first\."),
+        (_line(context=[{"role": "user", "content": "\ud800"}]), r"v\.jsonl:2: field 'context' holds half of a character"),
+        (_changed_vote(rationale="a\0b"), r"v\.jsonl:2: .*field 'rationale' holds a NUL"),
     ],
 )
 def test_lines_of_our_own(tmp_path: Path, row: dict[str, Any], told: str) -> None:
@@ -74,6 +82,13 @@ def test_lines_of_our_own(tmp_path: Path, row: dict[str, Any], told: str) -> Non
         (lambda text: text.replace("ann-1", "", 1), r"v\.csv:2: .*field 'annotator'"),
         (lambda text: text.replace(",false,", ",maybe,", 1), r"v\.csv:2: field 'changed_after_hint' is 'maybe'"),
         (lambda text: text + '"torn', r"v\.csv:\d+: no CSV"),
+        (lambda text: text.replace("pair_id,", "choice,", 1), r"v\.csv:1: a column stands twice"),
+        (lambda text: text.replace(",false,", f",false{'e' * 200_000},", 1), r"v\.csv:2: field 'changed_after_hint' is 'falsee"),
+        (lambda text: text.replace("it is right", "it is\0right", 1), r"v\.csv:2: .*field 'rationale' holds a NUL"),
+        (
+            lambda text: text.replace(",false,", ",,", 1).replace('"[{', f'"[{"1" * 5000}, {{', 1),
+            r"v\.csv:2: field 'context' is no JSON",
+        ),
     ],
 )
 def test_cells_of_a_csv(tmp_path: Path, change: Callable[[str], str], told: str) -> None:
@@ -89,6 +104,28 @@ def test_a_parquet_that_is_none(tmp_path: Path) -> None:
     parquet_file.write([GOOD], tmp_path / "w.parquet", 0)
     pq.write_table(pq.read_table(tmp_path / "w.parquet").drop(["annotator"]), tmp_path / "x.parquet")
     with pytest.raises(DataError, match=r"x\.parquet: row 1: .*field 'annotator'"):
+        parquet_file.read(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("shown_first", ["first"], "field 'shown_first' is \\['first'\\]"),
+        ("choice", ["first"], "field 'choice'"),
+        ("choice", 1, "field 'choice'"),
+        ("pair_id", 7, "field 'pair_id'"),
+        ("first", ["a"], "field 'first"),
+        ("seconds", "soon", "field 'seconds'"),
+        ("tools", "{", "field 'tools' is no JSON"),
+        ("confidence", 2.5, "field 'confidence'"),
+        ("annotator", b"\xff", "field 'annotator'"),
+    ],
+)
+def test_a_parquet_with_other_types(tmp_path: Path, column: str, value: Any, told: str) -> None:
+    parquet_file.write([GOOD], tmp_path / "w.parquet", 0)
+    rows = [{**row, column: value} for row in pq.read_table(tmp_path / "w.parquet").to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=rf"x\.parquet: row 1: .*{told}"):
         parquet_file.read(tmp_path / "x.parquet")
 
 
@@ -113,6 +150,13 @@ def _tasks() -> list[dict[str, Any]]:
         (
             lambda task: task["annotations"][0]["result"].append({**_tasks()[0]["annotations"][0]["result"][0], "value": {"selected": "right"}}),
             r"annotations\[0\]: field 'result' contradicts itself: first and second",
+        ),
+        (lambda task: task["annotations"][0]["result"][0].update(meta=3), r"annotations\[0\]: field 'meta' is int"),
+        (lambda task: task["annotations"][0].update(lead_time=-1), r"annotations\[0\]: vote .*field 'seconds' is -1"),
+        (lambda task: task["annotations"][0].update(completed_by="x" * 300), r"annotations\[0\]: vote .*field 'annotator' has 313 characters"),
+        (
+            lambda task: task["annotations"][0]["result"].append({"type": "textarea", "from_name": "rationale", "value": {"text": ["\ud800"]}}),
+            r"annotations\[0\]: field 'rationale' holds half of a character",
         ),
         (lambda task: task["annotations"][0].update(result=[{"type": "rating", "value": {"rating": 3}}]), r"neither a pairwise selection nor a verdict"),
     ],
@@ -163,6 +207,7 @@ def test_records_of_argilla(tmp_path: Path, change: Callable[[dict[str, Any]], A
             lambda labels: labels.append([{"schema": "strength", "name": "better"}, "better"]),
             r"field 'strength' contradicts itself: better and much better",
         ),
+        (lambda labels: labels[0].__setitem__(1, ["A"]), r"user_state\.json:\d+: field 'selection' is \['A'\]"),
         (lambda labels: labels.append("A"), r"expected \[\{schema, name\}, value\]"),
     ],
 )
@@ -180,6 +225,79 @@ def test_a_potato_task_that_shuffles_replies_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "task" / "config.yaml"
     config.write_text(config.read_text().replace("    allow_tie: true", "    allow_tie: true\n    randomize_order: true"))
     assert re.search(r"config\.yaml:\d+: field 'randomize_order' is on", _refusal(tmp_path, tmp_path / "task"))
+
+
+@pytest.mark.parametrize("attributes", ["no JSON", "[1]", 3])
+def test_attributes_that_are_none_are_refused_for_potato_too(tmp_path: Path, attributes: Any) -> None:
+    potato.write([GOOD], tmp_path / "task", 0)
+    [file] = (tmp_path / "task" / "data").iterdir()
+    file.write_text(json.dumps({**json.loads(file.read_text()), "attributes": attributes}) + "\n")
+    assert re.search(r":1: field 'attributes' is", _refusal(tmp_path, tmp_path / "task"))
+
+
+def test_the_line_of_a_byte_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "v.jsonl"
+    path.write_bytes(json.dumps(row_of(GOOD)).encode() + b"\n\xff\n")
+    assert re.search(r"v\.jsonl:2: not UTF-8 \(byte 0xff", _refusal(tmp_path, path))
+    (tmp_path / "v.csv").write_bytes(b"choice,pair_id\r\nfirst,\xe9\r\n")
+    with pytest.raises(DataError, match=r"v\.csv:2: not UTF-8 \(byte 0xe9"):
+        csv_file.read(tmp_path / "v.csv")
+
+
+@pytest.mark.parametrize("name", ["v.jsonl", "v.csv", "v.json"])
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_mistake(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    home = {"v.jsonl": jsonl, "v.csv": csv_file, "v.json": label_studio}[name]
+    home.write([GOOD, OTHER], path, 0)
+    known = home.read(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    assert home.read(path) == known
+
+
+JSON_FILES: dict[str, Callable[[Path], list[Path]]] = {
+    "jsonl": lambda path: [path],
+    "label-studio": lambda path: [path],
+    "argilla": lambda path: [path / "records.json"],
+    "potato": lambda path: [*path.glob("data/*"), *path.rglob("user_state.json"), path / "votes.jsonl"],
+}
+WRONG = (None, 0, -1, 3.5, True, "", "x", [], {}, [None], {"a": 1}, "\0", "9" * 400, 10**30, "\ud800", ["first"], float("inf"))
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything within a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, one in inside for found in [(*path, key), *_places(one, (*path, key))]]
+
+
+@pytest.mark.parametrize("name", JSON_FILES)
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_whatever_is_changed_in_a_file_it_is_read_or_refused_by_its_place(name: str, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "v")
+        format_named(name).write([GOOD, OTHER], path, 0)
+        file = data.draw(st.sampled_from(sorted(JSON_FILES[name](path))))
+        text = file.read_text()
+        value = (
+            [json.loads(line) for line in text.splitlines()] if file.suffix == ".jsonl" or name == "jsonl" else json.loads(text)
+        )
+        *outer, last = data.draw(st.sampled_from(_places(value)))
+        at = value
+        for key in outer:
+            at = at[key]
+        at[last] = data.draw(st.sampled_from(WRONG))
+        is_lines = file.suffix == ".jsonl" or name == "jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in value) if is_lines else json.dumps(value, indent=1))
+        assert re.search(r":\d+", _told(name, path))
+
+
+def _told(name: str, path: Path) -> str:
+    """Why a file is refused; a place where it is not."""
+    try:
+        format_named(name).read(path)
+    except DataError as refused:
+        return str(refused)
+    return "read:0"
 
 
 def test_unknown_formats_and_folders_are_named(tmp_path: Path) -> None:

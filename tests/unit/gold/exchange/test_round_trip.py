@@ -1,5 +1,6 @@
 """What goes out comes back: pairs, all raters, ties, strengths, and everything else of a vote, in every format."""
 
+import csv
 import tempfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from exchange_items import REASONS, item, items, vote
+from goldsmith.gold.exchange import csv_file
 from goldsmith.gold.exchange.formats import HOMES, format_named, recognised
 from goldsmith.gold.exchange.item import Item, Read, Suggestion
 
@@ -88,6 +90,20 @@ def test_an_answer_that_was_changed_there_is_named_and_not_taken(name: str, tmp_
     found = format_named(name).read(path)
     assert found.edited == [one.votes[0].vote_id]
     assert found.items[0].votes == one.votes
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'="])
+def test_a_spreadsheet_finds_no_formula_in_a_csv(sign: str, tmp_path: Path) -> None:
+    evil = f'{sign}HYPERLINK("http://evil.example")'
+    one = item("q", evil, "b")
+    one = Item(pair_id=one.pair_id, pair=one.pair, votes=(vote(one.pair_id, annotator=evil, rationale=evil),))
+    csv_file.write([one], tmp_path / "v.csv", 0)
+
+    with (tmp_path / "v.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert sum("HYPERLINK" in cell for cell in cells) == 3
+    assert not any(cell.startswith(sign) for cell in cells)
+    assert csv_file.read(tmp_path / "v.csv").items == [one]
 
 
 @pytest.mark.parametrize("name", HOMES)
