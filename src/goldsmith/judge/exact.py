@@ -30,6 +30,8 @@ _SAYS = re.compile(
 _NUMBER = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:(?:e|\*10\^)([+-]?\d+))?")
 _FRACTION = re.compile(r"([+-]?)(?:\\[dt]?frac\{([^{}]+)\}\{([^{}]+)\}|([^/{}]+)/([^/{}]+))")
 _GROUPED = re.compile(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?![\d,])")
+_APART = re.compile(r"[\d.]\s+[\d.]")
+_SPACED = re.compile(r"[+-]?\s*\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _OPTION = re.compile(r"\(?([a-j])\)?[.:]?", re.IGNORECASE)
 _YES = {"yes": True, "true": True, "no": False, "false": False, "是": True, "否": False}
 _UNIT = re.compile(r"(.*?\d)\s*(?:%|[^\W\d_][^\W\d_/]{0,14}|°[cf]?|[€$£¥])", re.IGNORECASE)
@@ -84,6 +86,8 @@ def number(text: str) -> Fraction | None:
     """Return the number that a text is, and nothing else: an integer, a decimal, a power of ten, or a fraction of these; None: it is none."""
     if len(text) > LONGEST_NUMBER:
         return None
+    if _APART.search(text) and not _SPACED.fullmatch(text.strip()):
+        return None  # `3 1/2` is neither 31/2 nor a product, and `1 2` no twelve
     text = text.replace(" ", "")
     if match := _NUMBER.fullmatch(text):
         exponent = int(match[3] or 0) if len(match[3] or "") <= 4 else LARGEST_EXPONENT + 1

@@ -60,6 +60,11 @@ def test_the_marked_answer(reply: str, answer: str | None) -> None:
         ("1e999999999", "5", "cannot-tell"),
         ("9" * 5000, "5", "cannot-tell"),
         ("1/0", "5", "cannot-tell"),
+        ("3 1/2", "3.5", "cannot-tell"),  # a mixed number is no fraction
+        ("3 1/2", "31/2", "cannot-tell"),
+        ("1 2", "12", "cannot-tell"),
+        ("12 345.5", "12345.5", "correct"),  # spaces of thousands
+        ("- 3 / 4", "-0.75", "correct"),
     ],
 )
 def test_what_equals_what(answer: str, known: str, outcome: str) -> None:
