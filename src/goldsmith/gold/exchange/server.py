@@ -18,6 +18,8 @@ TRIED_AGAIN = frozenset({429, 502, 503, 504})
 TRIES, FIRST_WAIT_S = 4, 0.5
 AT_ONCE = 100
 """Tasks of one request."""
+MOST_PAGES = 1000
+"""Of a hundred projects each; a server that always has a next page is none."""
 
 
 class Server:
@@ -60,14 +62,14 @@ class Server:
 
     def project_titled(self, title: str) -> int | None:
         """Return the id of the oldest project of a title; None when there is none."""
-        page = 1
         found: list[int] = []
-        while True:
+        for page in range(1, MOST_PAGES + 1):
             answer = _object(self._call("GET", "/api/projects/", params={"page": page, "page_size": 100}), "a list of projects")
-            found += [int(one["id"]) for one in answer.get("results", []) if one.get("title") == title]
-            if not answer.get("next"):
-                return min(found) if found else None
-            page += 1
+            rows = _objects(answer.get("results"), "a list of projects")
+            found += [_number(one, "id", "a project") for one in rows if one.get("title") == title]
+            if not answer.get("next") or not rows:
+                break
+        return min(found) if found else None
 
     def create_project(self, title: str, votes_per_pair: int) -> int:
         """Make a project for pairs and return its id; suggestions are not shown before somebody votes."""
@@ -78,14 +80,14 @@ class Server:
             "show_collab_predictions": False,
             "description": "Pairs of replies from Goldsmith; votes go back with `goldsmith votes sync`.",
         }
-        return int(_object(self._call("POST", "/api/projects/", json=made), "a project")["id"])
+        return _number(_object(self._call("POST", "/api/projects/", json=made), "a project"), "id", "a project")
 
     def tasks(self, number: int) -> list[dict[str, Any]]:
         """Return every task of a project with its annotations and predictions, as the JSON export has them."""
         params = {"exportType": "JSON", "download_all_tasks": "true"}
-        found = self._call("GET", f"/api/projects/{number}/export", params=params)
-        if not isinstance(found, list) or not all(isinstance(task, dict) for task in found):
-            raise ProviderError(f"{self.url}: the export of project {number} is no list of tasks; is this a Label Studio server?")
+        found = _objects(self._call("GET", f"/api/projects/{number}/export", params=params), "a list of tasks")
+        for task in found:
+            _number(task, "id", "a task")
         return found
 
     def models_heard(self, number: int) -> dict[int, set[str]]:
@@ -93,8 +95,8 @@ class Server:
         answer = self._call("GET", "/api/predictions/", params={"project": number})
         rows = answer.get("results") if isinstance(answer, dict) else answer
         found: dict[int, set[str]] = {}
-        for row in rows if isinstance(rows, list) else []:
-            found.setdefault(int(row["task"]), set()).add(str(row.get("model_version")))
+        for row in _objects(rows, "a list of predictions"):
+            found.setdefault(_number(row, "task", "a prediction"), set()).add(str(row.get("model_version")))
         return found
 
     def push(self, number: int, tasks: Sequence[dict[str, Any]]) -> None:
@@ -165,5 +167,18 @@ def _client(timeout_s: float) -> httpx.Client:
 
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ProviderError(f"expected {what} from Label Studio, found {type(value).__name__}")
+        raise ProviderError(f"expected {what} from Label Studio, found {type(value).__name__}; is this a Label Studio server?")
+    return value
+
+
+def _objects(value: Any, what: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        raise ProviderError(f"expected {what} from Label Studio, found {type(value).__name__}; is this a Label Studio server?")
+    return [_object(one, what) for one in value]
+
+
+def _number(row: dict[str, Any], name: str, what: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int):
+        raise ProviderError(f"expected {what} with a number from Label Studio, but its '{name}' is {str(value)[:60]!r}")
     return value

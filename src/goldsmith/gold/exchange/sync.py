@@ -102,7 +102,8 @@ def _send(workspace: Workspace, room: Room, server: Server, number: int, tasks: 
     wanted, _ = collect(workspace, room, "open", suggestions=suggestions)
     there: dict[str, Task] = {}
     for task in tasks:
-        name = (task.get("data") or {}).get("pair_id")
+        data = task.get("data")
+        name = data.get("pair_id") if isinstance(data, dict) else None
         if isinstance(name, str):
             there.setdefault(name, task)
     # People who vote elsewhere must not see what others have said.

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from exchange_items import item
-from goldsmith.config import GoldsmithConfig
+from goldsmith.config import GoldsmithConfig, load_config
 from goldsmith.errors import ProviderError, UserError
 from goldsmith.gold.exchange import server
+from goldsmith.gold.exchange.label_studio_config import config
+from goldsmith.gold.exchange.server import Server
 from goldsmith.gold.exchange.sync import sync_votes
 from goldsmith.gold.room import open_votes
 from goldsmith.store import Workspace
@@ -197,3 +199,42 @@ def test_what_is_wrong_is_said(studio: ScriptedLabelStudio, workspace: Workspace
     studio.close()
     with pytest.raises(ProviderError, match="no answer to GET"):
         sync_votes(workspace, studio.url)
+
+
+@pytest.mark.parametrize(
+    ("path", "lie", "told"),
+    [
+        ("/api/projects/", {"results": {"id": 1}}, "expected a list of projects"),
+        ("/api/projects/", {"results": ["x"], "next": "more"}, "expected a list of projects"),
+        ("/api/projects/", {"results": [{"title": "mine", "id": "seven"}]}, "its 'id' is 'seven'"),
+        ("/api/projects/1/export", {"tasks": []}, "expected a list of tasks"),
+        ("/api/projects/1/export", [{"data": {}}], "its 'id' is 'None'"),
+        ("/api/projects/1/", ["x"], "expected a project"),
+    ],
+)
+def test_a_server_that_is_none_is_told_and_changes_nothing(
+    studio: ScriptedLabelStudio, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, path: str, lie: Any, told: str
+) -> None:
+    studio.projects[1], studio.tasks[1] = {"id": 1, "title": "mine", "label_config": config()}, []
+    workspace = Workspace(workspace.root, load_config(overrides=["annotate.label_studio.title='mine'"]))
+    honest = studio.answer
+    monkeypatch.setattr(
+        studio, "answer", lambda method, asked, *more: (200, lie) if asked == path else honest(method, asked, *more)
+    )
+
+    with pytest.raises(ProviderError, match=told):
+        sync_votes(workspace, studio.url)
+
+    assert studio.tasks[1] == []
+
+
+def test_a_server_that_always_has_a_next_page_is_asked_no_more(
+    studio: ScriptedLabelStudio, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_PAGES", 3)
+    monkeypatch.setattr(studio, "_projects", lambda *_: (200, {"results": [{"id": 1, "title": "theirs"}], "next": "more"}))
+
+    with Server(studio.url, "LABEL_STUDIO_TOKEN") as asked:
+        assert asked.project_titled("mine") is None
+
+    assert studio.calls == ["GET /api/projects/"] * 3
