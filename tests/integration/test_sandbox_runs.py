@@ -139,6 +139,7 @@ def test_without_a_namespace_of_processes_something_would_be_left(monkeypatch: p
     kept = tuple(given for given in isolation.NAMESPACES if given != "--unshare-pid")
     monkeypatch.setattr(isolation, "NAMESPACES", kept)
     monkeypatch.setattr(isolation, "PROC", ("--ro-bind", "/proc", "/proc"))
+    monkeypatch.setattr(launch, "make_group", lambda _limits: None)  # what is left over would hold on to it
     daemon = (
         DAEMON.format(name=name, more="")
         .replace("sleep(600)", "sleep(10)")
