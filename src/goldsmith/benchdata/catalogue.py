@@ -29,6 +29,7 @@ class Benchmark:
         num_expected: official rows in all, where they are fixed.
         hints: words of a file's name, letters and digits only, that announce it.
         is_core: one of the seven.
+        has_lasting_ids: its rows bear ids that every form of the set keeps, so that two rows of other ids are two, whatever they say.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Benchmark:
     num_expected: int | None = None
     hints: tuple[str, ...] = ()
     is_core: bool = True
+    has_lasting_ids: bool = True
 
 
 def _extra(name: str, title: str, columns: tuple[str, ...], where: str) -> Benchmark:
@@ -53,6 +55,7 @@ def _extra(name: str, title: str, columns: tuple[str, ...], where: str) -> Bench
         read=partial(extras.read_extra, name),
         where=where,
         is_core=False,
+        has_lasting_ids=False,
     )
 
 
@@ -93,6 +96,7 @@ BENCHMARKS: dict[str, Benchmark] = {
             id=rmbench.ID, title="RM-Bench", columns=rmbench.COLUMNS, matches=rmbench.matches, read=rmbench.read,
             where="hub dataset THU-KEG/RM-Bench, split train, or data/total_dataset.json of its GitHub repository",
             hub=("hf:THU-KEG/RM-Bench:train",), expected=rmbench.EXPECTED, num_expected=1327, hints=("rmbench",),
+            has_lasting_ids=False,
         ),
         Benchmark(
             id=judgebench.ID, title="JudgeBench", columns=judgebench.COLUMNS, matches=judgebench.matches, read=judgebench.read,

@@ -33,8 +33,12 @@ _KNOWN = (*EXPECTED, *PRIOR)
 
 def matches(row: dict[str, object], _name: str) -> bool:
     """Whether a row looks like RewardBench's."""
-    has = isinstance(row.get("chosen"), str) and isinstance(row.get("rejected"), str)
-    return has and ({"chosen_model", "rejected_model"} <= row.keys() or {"subset", "prompt", "id"} <= row.keys())
+    sides = [row[name] for name in ("chosen", "rejected") if name in row]
+    # The models' columns are its own: such a row is named when a reply is null, not passed over.
+    own = {"chosen_model", "rejected_model"} <= row.keys() and not any(isinstance(side, list) for side in sides)
+    return len(sides) == 2 and (
+        own or (all(isinstance(side, str) for side in sides) and {"subset", "prompt", "id"} <= row.keys())
+    )
 
 
 def read(row: BenchRow) -> list[Item]:

@@ -17,10 +17,12 @@ from goldsmith.benchdata.pairs import own_pairs
 from goldsmith.benchdata.rows import Source, bench_rows, raw_rows, source_name
 from goldsmith.errors import DataError, UserError
 from goldsmith.identity import file_digest
-from goldsmith.pool.sources.containers import documents
+from goldsmith.pool.sources.containers import documents, packed_names
 from goldsmith.pool.sources.hub import HUB_PREFIX
 from goldsmith.pool.sources.lines import Problem
 
+_REPEAT = "#"
+"""Stands between an id that occurs again and its number, as in `17#2`."""
 _SHOWN = 8
 """Columns of a row, and files, that a message names at most."""
 
@@ -51,7 +53,7 @@ class BenchmarkData:
         A row that stands in several files (a set in two forms) is read once; one that a file repeats stays, as the official rules keep it.
 
         Raises:
-            DataError: a file is broken, or a row does not have the benchmark's layout.
+            DataError: a file is broken, or a row does not have the benchmark's layout; or there is no row at all.
         """
         self.rows.clear()
         self.left_out.clear()
@@ -60,7 +62,7 @@ class BenchmarkData:
         for source in self.sources:
             here: set[str] = set()
             for item in self._read(source):
-                key = _content_key(item) if len(self.sources) > 1 else ""
+                key = self._identity(item) if len(self.sources) > 1 else ""
                 if key in seen:
                     self.left_out["stands in another file too"] += 1
                     continue
@@ -68,6 +70,16 @@ class BenchmarkData:
                 names[item.item_id] += 1
                 yield item if names[item.item_id] == 1 else _renamed(item, names[item.item_id])
             seen |= here
+        if not self.rows.total():
+            places = ", ".join(map(source_name, self.sources[:_SHOWN]))
+            raise DataError(f"{places}: holds no row of {self.title}; check the download, nothing was evaluated")
+
+    def _identity(self, item: Item) -> str:
+        """What tells an item from every other one: its id, where that is the same in every form of the set, and what is asked."""
+        name = item.item_id if self.benchmark is not None and self.benchmark.has_lasting_ids else ""
+        asked = (f"{good:d}{reply}" for good, reply in zip(item.good, item.replies, strict=True))
+        parts = [name, item.subset, item.context_id, *asked]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of each source's file by the name of the source; empty for the hub."""
@@ -151,6 +163,7 @@ def find_suite(folder: str | Path | None, named: Sequence[str] = (), *, only: Se
 def _look_through(folder: Path, found: dict[str, list[Source]], passed_over: list[str]) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; --suite names the folder that holds the benchmarks' files")
+    passed_over += [f"{name} (packed in a way that is not read: unpack it)" for name in packed_names(folder)]
     for document in documents(folder):
         row = _first_row(document, document.name)
         benchmark = _told(row, document.name) if row else None
@@ -194,16 +207,16 @@ def _data_documents(path: str) -> list[Source]:
     return found
 
 
-def _content_key(item: Item) -> str:
-    """What tells an item from every other one: group, context, replies and their truth."""
-    parts = [item.subset, item.context_id, *(f"{good:d}{reply}" for good, reply in zip(item.good, item.replies, strict=True))]
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _renamed(item: Item, number: int) -> Item:
     from dataclasses import replace
 
-    return replace(item, item_id=f"{item.item_id}#{number}")
+    return replace(item, item_id=f"{item.item_id}{_REPEAT}{number}")
+
+
+def first_name(item_id: str) -> str | None:
+    """Return the id that an item shares with an earlier one, None for an item that is the first of its id."""
+    name, mark, number = item_id.rpartition(_REPEAT)
+    return name if mark and number.isdecimal() else None
 
 
 def _nothing(folder: str | Path | None, wanted: Sequence[str], passed_over: Sequence[str]) -> str:

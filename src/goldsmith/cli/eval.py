@@ -14,7 +14,7 @@ from goldsmith.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:
     from goldsmith.config.evaluate import EvalModelConfig
-    from goldsmith.evaluate.result import Metric
+    from goldsmith.evaluate.result import EvalResult, Metric
     from goldsmith.evaluate.runner import Evaluation
 
 PARTIAL = 3
@@ -151,8 +151,21 @@ def _told(found: Evaluation, out: Path) -> str:
     if results:
         lines += [f"absent: {item.title} ({item.where})" for item in results[0].absent]
         lines += sorted({f"{item.title}: {note}" for result in results for item in result.benchmarks for note in item.notes})
+    lines += [stray for result in results if (stray := _stray(result))]
     lines += [f"passed over, as it holds no benchmark: {name}" for name in found.passed_over]
     return "\n".join([*lines, f"results are in {out}"])
+
+
+def _stray(result: EvalResult) -> str:
+    """Say what a file of scores holds that no benchmark asked for; empty where there is nothing of it."""
+    facts = result.model.facts
+    number = facts.get("items_of_no_benchmark", 0)
+    if not number:
+        return ""
+    return (
+        f"{result.model.name}: {number:,} of its {facts['items']:,} stored items belong to no benchmark evaluated, "
+        f"'{facts['such_as']}' for one"
+    )
 
 
 def _number(metric: Metric | None) -> str:

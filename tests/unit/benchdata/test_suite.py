@@ -108,6 +108,44 @@ def test_a_set_in_two_forms_is_read_once_and_a_repeat_within_one_file_stays(tmp_
     assert dict(data.left_out) == {"stands in another file too": 1}
 
 
+def test_equal_rows_of_other_ids_are_two_whatever_files_they_stand_in(tmp_path: Path) -> None:
+    vote = {**bench_files.ppe_preference(0), "prompt": "hi"}
+    for name, ids in (("test-00000-of-00002.jsonl", "ab"), ("test-00001-of-00002.jsonl", "bc")):
+        bench_files.write_lines(tmp_path / name, [{**vote, "question_id": number} for number in ids])
+    data = find_suite(tmp_path).data[0]
+    # Two people voted alike on the same replies; `b` itself stands in both files.
+    assert [item.item_id for item in data.items()] == ["a", "b", "c"]
+    assert dict(data.left_out) == {"stands in another file too": 1}
+
+
+def test_rm_bench_in_one_file_and_by_domain_is_read_once_however_the_rows_are_numbered(tmp_path: Path) -> None:
+    bench_files.write_lines(tmp_path / "chat_filtered.jsonl", [bench_files.rmbench(0, None)])
+    bench_files.write_lines(tmp_path / "total_dataset.jsonl", [{**bench_files.rmbench(0, "chat"), "id": 77}])
+    data = find_suite(tmp_path).data[0]
+    assert [item.item_id for item in data.items()] == ["chat/0"]
+
+
+@pytest.mark.parametrize("name", ["rewardbench", "rm-bench", "mine"])
+@pytest.mark.parametrize("text", ["", "[]"])
+def test_a_file_without_a_row_is_no_benchmark_of_score_0(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"rows.json: (holds no row of|.*empty|.*no pairs)"):
+        items(path, name)
+
+
+def test_a_packed_file_that_is_not_read_is_named(tmp_path: Path) -> None:
+    bench_files.write_lines(tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench()])
+    (tmp_path / "suite" / "RMB_dataset.zip").write_bytes(b"PK\x03\x04")
+    assert find_suite(tmp_path / "suite").passed_over == ["suite/RMB_dataset.zip (packed in a way that is not read: unpack it)"]
+
+
+def test_a_null_reply_in_the_first_row_is_named_and_the_file_not_passed_over(tmp_path: Path) -> None:
+    bench_files.write_lines(tmp_path / "rows.jsonl", [{**bench_files.rewardbench(), "chosen": None}])
+    with pytest.raises(DataError, match=r"rows.jsonl:1: chosen is None \(NoneType\); RewardBench has a text there"):
+        list(find_suite(tmp_path).data[0].items())
+
+
 def test_rm_bench_s_files_of_one_domain_take_it_from_their_names(tmp_path: Path) -> None:
     path = bench_files.write_lines(tmp_path / "safety-response_filtered.json", [bench_files.rmbench(0, None)])
     assert items(path, "rm-bench")[0].subset == "safety-response"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,36 @@ def test_stored_scores_of_other_items_altogether_are_refused(tmp_path: Path) -> 
     engine.answer([item("p0")])
     with pytest.raises(DataError, match=r"none of its 1 items, 'elsewhere' for one, is an item of the benchmarks"):
         engine.finish()
+
+
+def test_stored_scores_that_nobody_asked_for_are_counted(tmp_path: Path) -> None:
+    engine = stored(tmp_path, [{"pair_id": name, "scores": [1, 2]} for name in ("p0", "zz", "p9")])
+    engine.answer([item("p0")])
+    engine.finish()
+    assert engine.info.facts == {"items": 3, "items_of_no_benchmark": 2, "such_as": "p9"}
+
+
+def test_an_item_that_repeats_another_to_the_letter_has_its_stored_score_and_any_other_has_none(tmp_path: Path) -> None:
+    engine = stored(tmp_path, [{"pair_id": "p0", "scores": [1.5, 0.5]}])
+    repeated, other = replace(item("p0"), item_id="p0#2"), replace(item("p0", better=1), item_id="p0#3")
+    assert [answer.scores for answer in engine.answer([item("p0"), repeated, other])] == [[1.5, 0.5], [1.5, 0.5], [None, None]]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('{"item_id": "p0", "scores": [1%s, 0]}' % ("0" * 400), r"scores.jsonl:1: the score 10+… has 401 digits"),
+        ('{"id": [1, 2], "scores_chosen": 5, "scores_rejected": [1, 2]}', "scores.jsonl:1: .* have 2, no list of, 2 values"),
+        ('{"pair_id": "p0", "judgments": 5}', "scores.jsonl:1: decisions are 5; each must be"),
+        ('{"pair_id": "p0", "judgments": null}', "scores.jsonl:1: decisions are None; each must be"),
+        ('{"pair_id": "p0", "decisions": [["A>B"]]}', r"scores.jsonl:1: decisions are \[\['A>B'\]\]; each must be"),
+    ],
+)
+def test_a_stored_score_of_no_known_form_is_named_with_its_place(tmp_path: Path, row: str, told: str) -> None:
+    path = tmp_path / "scores.jsonl"
+    path.write_text(row + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=told):
+        ScoreFileEngine(path)
 
 
 def test_stored_decisions_of_two_games_turn_the_second_round(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from goldsmith.benchdata import ppe_correctness
 from goldsmith.benchdata.item import Item
+from goldsmith.benchdata.suite import first_name
 from goldsmith.errors import DataError
 from goldsmith.evaluate.engines.engine import Answer, ItemEngine, Progress
 from goldsmith.evaluate.result import ModelInfo
@@ -55,7 +56,8 @@ class ScoreFileEngine(ItemEngine):
         """
         self.path = path
         self._stored = read_scores(path)
-        self.used: set[tuple[str, str]] = set()
+        self.used: dict[tuple[str, str], list[str]] = {}
+        """The stored items that were asked for, with the ids of the texts."""
         facts = {"items": len(self._stored)}
         self.info = ModelInfo(
             name=name or path.name.split(".")[0], spec=f"scores:{path}", kind="scores", digest=file_digest(path), facts=facts
@@ -70,19 +72,23 @@ class ScoreFileEngine(ItemEngine):
         return [self._answer(item) for item in items]
 
     def finish(self) -> None:
-        """See `EngineBase.finish`: a file of which no line was used is that of other items."""
+        """See `EngineBase.finish`: a file of which no line was used is that of other items; what else was not used is counted."""
         if not self.used:
             name = next(iter(self._stored))[1]
             raise DataError(
                 f"{self.path}: none of its {len(self._stored):,} items, '{name}' for one, is an item of the benchmarks that were evaluated; "
                 "ids are the benchmarks' own (docs/evaluation.md lists them)"
             )
+        stray = [name for _, name in self._stored.keys() - self.used.keys()]
+        if stray:
+            facts = {**self.info.facts, "items_of_no_benchmark": len(stray), "such_as": min(stray)}
+            self.info = self.info.model_copy(update={"facts": facts})
 
     def _answer(self, item: Item) -> Answer:
-        key = next((key for key in ((item.benchmark, item.item_id), ("", item.item_id)) if key in self._stored), None)
+        key = self._key(item.benchmark, item.item_id) or self._earlier(item)
         if key is None:
             return Answer(scores=[None] * len(item.replies), reason=f"{self.path.name} holds no score of it")
-        self.used.add(key)
+        self.used.setdefault(key, item.text_ids())
         found = self._stored[key]
         if found.decisions:
             return Answer(games=[_games(found, item)], reason=found.reason)
@@ -92,6 +98,15 @@ class ScoreFileEngine(ItemEngine):
                 "is this the file of another benchmark or version?"
             )
         return Answer(scores=list(found.scores), reason=found.reason)
+
+    def _key(self, benchmark: str, name: str) -> tuple[str, str] | None:
+        return next((key for key in ((benchmark, name), ("", name)) if key in self._stored), None)
+
+    def _earlier(self, item: Item) -> tuple[str, str] | None:
+        """Return the stored item that this one repeats to the letter: a text has one score, however often a benchmark lists it."""
+        name = first_name(item.item_id)
+        key = self._key(item.benchmark, name) if name is not None else None
+        return key if key is not None and self.used.get(key) == item.text_ids() else None
 
 
 def read_scores(path: Path) -> dict[tuple[str, str], Stored]:
@@ -136,10 +151,10 @@ def _entries(row: dict[str, Any], where: str) -> Iterator[tuple[tuple[str, str],
 def _judged(row: dict[str, Any], where: str) -> Stored:
     if "scores" in row:
         return _scored(row["scores"], where)
-    decisions = row["decisions"] if "decisions" in row else [
-        game.get("decision") if isinstance(game, dict) else game for game in (row["judgments"] or [])
-    ]  # fmt: skip
-    if not isinstance(decisions, list) or not decisions or any(decision not in _FLIPPED for decision in decisions):
+    decisions = row["decisions"] if "decisions" in row else row["judgments"]
+    if isinstance(decisions, list):
+        decisions = [game.get("decision") if isinstance(game, dict) else game for game in decisions]
+    if not isinstance(decisions, list) or not decisions or any(decision not in tuple(_FLIPPED) for decision in decisions):
         raise DataError(f"{where}: decisions are {str(decisions)[:80]}; each must be A>B, B>A, A=B or null")
     reason = "" if None not in decisions else "a game without a decision"
     return Stored(where=where, decisions=tuple(decisions), reason=reason)
@@ -155,10 +170,9 @@ def _ppe(row: dict[str, Any], where: str) -> tuple[tuple[str, str], Stored]:
 
 def _columns(row: dict[str, Any], where: str) -> Iterator[tuple[tuple[str, str], Stored]]:
     columns = row["id"], row["scores_chosen"], row["scores_rejected"]
-    if len({len(column) for column in columns}) != 1:
-        raise DataError(
-            f"{where}: id, scores_chosen and scores_rejected have {', '.join(str(len(column)) for column in columns)} values"
-        )
+    if not all(isinstance(column, list) for column in columns) or len({len(column) for column in columns}) != 1:
+        found = ", ".join(str(len(column)) if isinstance(column, list) else "no list of" for column in columns)
+        raise DataError(f"{where}: id, scores_chosen and scores_rejected have {found} values; each must have one for every pair")
     for name, chosen, rejected in zip(*columns, strict=True):
         yield ("rewardbench", str(name)), _scored([chosen, rejected], where)
 
@@ -180,7 +194,10 @@ def _score(value: Any, where: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise DataError(f"{where}: the score {str(value)[:60]!r} is no number")
-    return None if math.isnan(value) else float(value)
+    try:
+        return None if math.isnan(value) else float(value)
+    except OverflowError:
+        raise DataError(f"{where}: the score {str(value)[:20]}… has {len(str(value))} digits, more than a number holds") from None
 
 
 def _games(stored: Stored, item: Item) -> list[Game]:

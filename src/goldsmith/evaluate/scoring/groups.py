@@ -15,7 +15,8 @@ from goldsmith.evaluate.resample import Floats, interval, resampled_totals
 from goldsmith.evaluate.result import ItemRecord, Metric, SubsetResult
 from goldsmith.evaluate.statistics import wilson
 
-ALL = "all"
+ALL = "\0all"
+"""The group of every item; a benchmark may well have a subset called `all`, which is another one."""
 Draws = Floats
 
 

@@ -20,6 +20,9 @@ RULES: Mapping[str, Rule] = {
     "judgebench": judgebench.RULE,
 }
 
+NOT_ANSWERED = "not answered"
+"""Why there is no number where no item of a benchmark has a score or verdict."""
+
 
 def rule_of(benchmark: str) -> Rule:
     """Return the rule of a benchmark; extras and the user's own files have that of pairs."""
@@ -58,7 +61,7 @@ def summarise(data: BenchmarkData, records: Sequence[ItemRecord], settings: Sett
         paper=figures.paper,
         chance=figures.chance,
         total=subset_result(
-            ALL, ALL, records, means.draws.get(ALL), num_expected=data.benchmark.num_expected if data.benchmark else None
+            "all", "all", records, means.draws.get(ALL), num_expected=data.benchmark.num_expected if data.benchmark else None
         ),
         subsets=_subsets(groups, means, figures, expected),
         metrics=figures.metrics,
@@ -76,10 +79,11 @@ def _unanswered(records: Sequence[ItemRecord]) -> str:
 
 
 def _without_numbers(figures: Figures, reason: str) -> Figures:
+    """The note says why; the numbers' own reason is short, as it stands in the cells of many tables."""
     official, paper = figures.official, figures.paper
     return Figures(
-        official=undefined(official.name, reason, official.rule),
-        paper=paper and undefined(paper.name, reason, paper.rule),
+        official=undefined(official.name, NOT_ANSWERED, official.rule),
+        paper=paper and undefined(paper.name, NOT_ANSWERED, paper.rule),
         notes=[*figures.notes, reason],
         chance=figures.chance,
     )

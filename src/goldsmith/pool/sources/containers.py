@@ -9,7 +9,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +37,8 @@ _HEAD = 1 << 16
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _FOREIGN = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z"}
 """First bytes of packings that are refused by name."""
+FOREIGN = (".zip", ".bz2", ".xz", ".7z", ".rar")
+"""Endings of packings that are not read."""
 _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, tarfile.TarError)
 
 
@@ -76,7 +78,13 @@ def documents(path: Path) -> list[Document]:
     return _of_file(path, path.name)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def packed_names(folder: Path) -> list[str]:
+    """Return the files of a folder and of those below it that hold data in a packing which is not read, sorted by name."""
+    found = _files(folder, lambda name: name.lower().endswith(FOREIGN))
+    return sorted(f"{folder.name}/{file.relative_to(folder).as_posix()}" for file in found)
+
+
+def _files(folder: Path, is_wanted: Callable[[str], bool] = is_data_name) -> Iterator[Path]:
     """Yield the data files of a folder and of those below it, hidden ones left out; a folder that links lead to twice is read once."""
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -86,7 +94,7 @@ def _files(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files = (Path(place, name) for name in names if is_data_name(name) and not name.startswith("."))
+        files = (Path(place, name) for name in names if is_wanted(name) and not name.startswith("."))
         yield from (file for file in files if file.is_file())
 
 

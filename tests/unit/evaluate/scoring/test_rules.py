@@ -197,6 +197,15 @@ def test_a_missing_score_is_counted_and_never_leaves_the_denominator(tmp_path: P
     assert (result.total.num_items, result.total.num_failed, result.total.accuracy_scored) == (4, 2, 1.0)
 
 
+def test_a_group_that_is_called_all_is_a_group_like_any_other(tmp_path: Path) -> None:
+    rows = [{**bench_files.ppe_preference(place), "language": name} for place, name in enumerate(("English", "all", "English"))]
+    result = scored(tmp_path, "ppe-preference", rows, [(1, 0), (0, 1), (1, 0)])
+    # Two of three: the row whose language is called `all` weighs as much as the others.
+    assert result.official.value == pytest.approx(2 / 3)
+    assert result.total.accuracy == pytest.approx(2 / 3)
+    assert accuracies(result, "language") == {"English": 1.0, "all": 0.0}
+
+
 def test_a_model_that_answered_nothing_has_no_score_rather_than_0(tmp_path: Path) -> None:
     rows = [bench_files.judgebench(place) for place in range(3)]
     result = answered(
@@ -205,7 +214,9 @@ def test_a_model_that_answered_nothing_has_no_score_rather_than_0(tmp_path: Path
     assert result.official.value is None
     assert result.paper is not None
     assert result.paper.value is None
-    assert "none of 3 items was answered: the server is down" in result.official.reason
+    # The reason stands in many cells; the whole sentence once, in the notes.
+    assert (result.official.reason, result.paper.reason) == ("not answered", "not answered")
+    assert "none of 3 items was answered: the server is down" in result.notes
     assert (result.total.accuracy, result.total.num_items, result.total.num_failed) == (None, 3, 3)
     assert all(subset.accuracy is None for subset in result.subsets)
     assert result.metrics == []
