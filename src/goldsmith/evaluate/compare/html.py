@@ -9,6 +9,7 @@ from goldsmith.evaluate.compare import figures
 from goldsmith.evaluate.compare.data import ComparisonData, Difference, Failure, Score
 from goldsmith.evaluate.compare.radar import radar
 from goldsmith.evaluate.compare.words import real
+from goldsmith.evaluate.correlation import FEWEST_INTERVAL
 from goldsmith.evaluate.published import published_source
 from goldsmith.evaluate.report.charts import Picture
 from goldsmith.evaluate.report.html import environment, readable, style
@@ -29,7 +30,9 @@ def render(data: ComparisonData) -> str:
             real=real(data),
             pictures=_pictures(data),
             pairs=_pairs(data),
+            fewest_models=FEWEST_INTERVAL,
             groups=_groups(data),
+            notes={benchmark.id: notes_of(data, benchmark.id) for benchmark in data.benchmarks},
             failures=_numbered(data),
             curves={name: figures.curve_figure(data, name) for name in dict.fromkeys(row.benchmark for row in data.curves)},
             published_source=published_source(),
@@ -76,6 +79,19 @@ def _groups(data: ComparisonData) -> dict[str, list[tuple[str, str, dict[str, An
                 rows.setdefault((subset.level, subset.name), {})[model.name] = subset
         found[benchmark.id] = [(level, name, by_model) for (level, name), by_model in rows.items()]
     return found
+
+
+def notes_of(data: ComparisonData, benchmark: str) -> list[tuple[list[str], list[str]]]:
+    """Return (models, their notes) of a benchmark; what is said of all of them comes first, once, under no name."""
+    having = [model for model in data.models if benchmark in model.scores]
+    said: dict[str, list[str]] = {}
+    for model in having:
+        for note in dict.fromkeys(model.scores[benchmark].notes):
+            said.setdefault(note, []).append(model.name)
+    found: dict[tuple[str, ...], list[str]] = {}
+    for note, names in said.items():
+        found.setdefault(() if len(names) == len(having) > 1 else tuple(names), []).append(note)
+    return sorted(((list(names), notes) for names, notes in found.items()), key=lambda row: len(row[0]) > 0)
 
 
 def _numbered(data: ComparisonData) -> dict[str, Any]:

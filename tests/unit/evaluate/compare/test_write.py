@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from markdown_it import MarkdownIt
 
 from goldsmith.errors import UserError
 from goldsmith.evaluate.compare import ComparisonData, write_comparison
+from goldsmith.evaluate.compare.html import notes_of, render
 from goldsmith.evaluate.compare.leaderboard import file_name
 from goldsmith.evaluate.compare.markdown import inert
 from goldsmith.evaluate.compare.tables import as_csv
+from goldsmith.evaluate.statistics import Estimate
 
 VOID = {"meta", "img", "source", "br", "input"}
 
@@ -82,6 +85,27 @@ def test_the_page_loads_nothing_and_runs_nothing(written: Path) -> None:
     assert len(pictures) >= 10
     assert all(len(picture["alt"] or "") > 40 for picture in pictures)
     assert "published, not measured here" in text
+
+
+def test_what_is_noted_of_every_model_stands_once(written: Path) -> None:
+    stored = ComparisonData.model_validate_json((written / "report.json").read_text("utf-8"))
+    shared, *others = notes_of(stored, "rewardbench")
+    assert shared[0] == []
+    assert any("not the official number of rows" in note for note in shared[1])
+    assert all(names for names, _ in others)
+    told = [note for _, notes in (shared, *others) for note in notes]
+    assert len(told) == len(set(told)) > 0
+    page = (written / "report.html").read_text("utf-8")
+    assert page.count("absent: alpacaeval-length") == 1
+
+
+def test_a_shortcut_that_no_pair_of_a_benchmark_could_show_is_no_row(written: Path) -> None:
+    stored = ComparisonData.model_validate_json((written / "report.json").read_text("utf-8"))
+    first, nothing = stored.panels[0], Estimate(reason="nothing to compare")
+    blank = first.model_copy(update={"panel": replace(first.panel, accuracy_more=nothing, accuracy_less=nothing)})
+    page = render(stored.model_copy(update={"panels": [blank, *stored.panels[1:]]}))
+    table = page.split("Every panel, benchmark by benchmark")[1].split("</table>")[0]
+    assert table.split("<tbody>")[1].count("<tr>") == len(stored.panels) - 1
 
 
 def test_the_filter_of_failures_knows_every_model_and_benchmark(written: Path) -> None:
