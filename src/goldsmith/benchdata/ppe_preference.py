@@ -23,9 +23,9 @@ def matches(row: dict[str, object], _name: str) -> bool:
 
 
 def read(row: BenchRow) -> list[Item]:
-    """Return the row's item; every value of `winner` but the two models is a tie. Its subset is its language."""
+    """Return the row's item; every value of `winner` but the two models is a tie, null too. Its subset is its language."""
     row.need(COLUMNS)
-    side = _SIDES.get(row.text("winner"))
+    side = None if row.data["winner"] is None else _SIDES.get(row.text("winner"))
     language = row.data.get("language")
     meta = {**row.rest(("model_a", "model_b", "winner")), "flags": [flag for flag in FLAGS if row.data.get(flag) is True]}
     return [

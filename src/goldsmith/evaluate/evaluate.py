@@ -10,8 +10,8 @@ from goldsmith.config import GoldsmithConfig
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.config.load import resolve_path
 from goldsmith.errors import UserError
-from goldsmith.evaluate.engines.open import opener
-from goldsmith.evaluate.runner import Evaluation, Progress, evaluate_engines
+from goldsmith.evaluate.engines.open import label_of, opener
+from goldsmith.evaluate.runner import Evaluation, Progress, evaluate_engines, slug
 from goldsmith.evaluate.scoring.rule import Settings
 
 
@@ -59,6 +59,7 @@ def evaluate_models(
     base = Path(settings.base_dir or ".").resolve()
     folder = suite if suite is not None else settings.evaluate.suite and resolve_path(settings.evaluate.suite, base)
     found = find_suite(folder, [*benchmarks, *settings.evaluate.benchmarks], only=only)
+    _names_differ([label_of(model) for model in chosen])
     openers = [opener(model, settings, out, answers) for model in chosen]
     drawn = Settings(seed=settings.seed, resamples=settings.evaluate.bootstrap)
     evaluation = evaluate_engines(openers, found, out, drawn, cache=cache, progress=progress)
@@ -67,6 +68,19 @@ def evaluate_models(
 
         write_comparison(evaluation.folders, out)
     return evaluation
+
+
+def _names_differ(names: Sequence[str]) -> None:
+    """Refuse two models that would share a folder, before the first of them is evaluated; a name that is not known yet is passed over."""
+    seen: dict[str, str] = {}
+    for name in filter(None, names):
+        other = seen.get(slug(name))
+        if other is not None:
+            told = (
+                f"two models are called '{name}'" if other == name else f"the models '{other}' and '{name}' would share a folder"
+            )
+            raise UserError(f"{told}; give one another name: LABEL=MODEL")
+        seen[slug(name)] = name
 
 
 def labelled(model: str | EvalModelConfig) -> EvalModelConfig:

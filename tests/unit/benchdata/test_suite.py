@@ -163,8 +163,9 @@ def test_items_keep_the_order_and_truth_of_their_files(tmp_path: Path) -> None:
     assert found.comparisons == [(0, 1), (2, 1), (0, 1)]
     second = items(bench_files.write_lines(tmp_path / "j.jsonl", [bench_files.judgebench(0, "B>A")]), "judgebench")[0]
     assert (second.good, second.comparisons, second.is_ordered) == ([False, True], [(1, 0)], True)
-    vote = items(bench_files.write_lines(tmp_path / "p.jsonl", [bench_files.ppe_preference(0, "tie")]), "ppe-preference")[0]
-    assert vote.comparisons == []
+    votes = [bench_files.ppe_preference(0, "tie"), {**bench_files.ppe_preference(1), "winner": None}]
+    tied_votes = items(bench_files.write_lines(tmp_path / "p.jsonl", votes), "ppe-preference")
+    assert [vote.comparisons for vote in tied_votes] == [[], []]
     tied = items(bench_files.write_lines(tmp_path / "t.jsonl", [bench_files.ties(3)]), "rewardbench-2")[0]
     assert (tied.cluster, tied.meta["ties"], tied.comparisons) == ("ties:3", "tied", [(0, 2), (0, 3), (1, 2), (1, 3)])
 

@@ -56,3 +56,22 @@ def test_errors_name_the_place_and_the_remedy(tmp_path: Path, capsys: pytest.Cap
     data = bench_files.write_lines(tmp_path / "jb.jsonl", [{**bench_files.judgebench(), "label": "C"}])
     assert run(["eval", "random", "--benchmark", f"judgebench={data}", "--out", str(tmp_path / "out")]) == 1
     assert "jb.jsonl:1: label is 'C'" in capsys.readouterr().err
+
+
+def test_two_models_of_one_name_are_refused_before_the_first_is_evaluated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench()])
+    command = ["eval", "--benchmark", f"judgebench={data}", "--out", str(tmp_path / "out")]
+    assert run([*command, "random", "one/model", "two/model"]) == 1
+    assert "two models are called 'model'; give one another name: LABEL=MODEL" in capsys.readouterr().err
+    assert run([*command, "a b=random", "a-b=oracle"]) == 1
+    assert "the models 'a b' and 'a-b' would share a folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_that_no_benchmark_asks_for_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench()])
+    scores = bench_files.write_lines(tmp_path / "s.jsonl", [{"pair_id": name, "scores": [1, 0]} for name in ("p0", "p7")])
+    assert run(["eval", f"scores:{scores}", "--benchmark", f"judgebench={data}", "--out", str(tmp_path / "out")]) == 0
+    assert "s: 1 of its 2 stored items belong to no benchmark evaluated, 'p7' for one" in capsys.readouterr().out

@@ -19,7 +19,7 @@ from goldsmith.evaluate.engines.dialects import DIALECTS, NotFinite, Query, pars
 from goldsmith.evaluate.engines.engine import Rated, Text
 from goldsmith.evaluate.engines.http import HttpEngine
 from goldsmith.evaluate.engines.judge import JudgeEngine
-from goldsmith.evaluate.engines.open import opener
+from goldsmith.evaluate.engines.open import label_of, opener
 from goldsmith.evaluate.engines.score_file import ScoreFileEngine
 from goldsmith.llm import LlmGroup
 from goldsmith.llm.mock import Reply, ScriptedServer
@@ -217,6 +217,18 @@ def test_what_can_be_wrong_with_an_address_is_said_before_anything_is_asked(tmp_
         assert "secret" not in str(caught.value)
     with pytest.raises(UserError, match="--tokenizer"):
         opener(EvalModelConfig(model="vllm-classify:http://there"), config, tmp_path)()
+
+
+@pytest.mark.parametrize(
+    "spec", ["random", "oracle", "scores:{folder}/a.b.jsonl", "vllm-chat:http://there:80/x", "judge:scripted", "{tiny}"]
+)
+def test_a_model_s_name_is_known_before_it_is_opened(tmp_path: Path, tiny: Path, spec: str) -> None:
+    bench_files.write_lines(tmp_path / "a.b.jsonl", [{"item_id": "p0", "scores": [1, 0]}])
+    config = GoldsmithConfig(llm=LlmConfig(endpoints=[EndpointConfig(name="scripted", base_url="http://127.0.0.1:9/v1")]))
+    for served in (None, "m"):
+        model = EvalModelConfig(model=spec.format(folder=tmp_path, tiny=tiny), served_model=served)
+        with opener(model, config, tmp_path)() as engine:
+            assert engine.info.name == label_of(model)
 
 
 def item(name: str = "p0", better: int = 0, benchmark: str = "judgebench") -> Item:

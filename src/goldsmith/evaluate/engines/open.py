@@ -16,6 +16,18 @@ from goldsmith.evaluate.engines.shipped import SHIPPED, shipped
 SCORES, JUDGE = "scores:", "judge:"
 
 
+def label_of(model: EvalModelConfig) -> str:
+    """Return the model's name in reports: the one given, or what its engine calls itself by."""
+    spec = model.model
+    if model.name:
+        return model.name
+    if spec.startswith(SCORES):
+        return Path(spec.removeprefix(SCORES)).name.split(".")[0]
+    if "://" in spec and not spec.startswith(JUDGE):
+        return model.served_model or spec.partition(":")[2]
+    return spec.removeprefix(JUDGE).rstrip("/").rsplit("/", 1)[-1]
+
+
 def opener(model: EvalModelConfig, config: GoldsmithConfig, out: Path, answers: Path | None = None) -> Callable[[], Engine]:
     """Return what opens the engine of a model; what can be wrong without loading anything is said at once.
 
