@@ -81,7 +81,8 @@ def model_index(model: Model, titles: dict[str, str]) -> str:
 
 def _result(benchmark: str, score: Score, title: str) -> dict[str, Any]:
     known = BENCHMARKS.get(benchmark)
-    hub = known.hub[0].removeprefix("hf:").split(":") if known is not None and known.hub else []
+    # A score over several datasets is that of none of them.
+    hub = known.hub[0].removeprefix("hf:").split(":") if known is not None and len(known.hub) == 1 else []
     dataset = {"name": say.clean(title), "type": hub[0] if hub else re.sub(r"[^A-Za-z0-9._-]+", "-", benchmark)}
     if len(hub) > 1:
         dataset["split"] = hub[1]

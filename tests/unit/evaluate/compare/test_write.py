@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from goldsmith.errors import UserError
 from goldsmith.evaluate.compare import ComparisonData, write_comparison
 from goldsmith.evaluate.compare.html import notes_of, render
-from goldsmith.evaluate.compare.leaderboard import file_name
+from goldsmith.evaluate.compare.leaderboard import file_name, model_index
 from goldsmith.evaluate.compare.markdown import inert
 from goldsmith.evaluate.compare.tables import as_csv
 from goldsmith.evaluate.statistics import Estimate
@@ -225,6 +225,15 @@ def test_model_index_is_read_by_the_hub(written: Path, hostile_report: Path) -> 
     assert results["allenai/reward-bench"].metric_name == "official score (not the official number of rows)"
     for path in (hostile_report / "report-files" / "model-index").iterdir():
         assert ModelCard(path.read_text("utf-8")).data.eval_results
+
+
+def test_a_score_over_several_datasets_is_that_of_none_of_them(written: Path) -> None:
+    stored = ComparisonData.model_validate_json((written / "report.json").read_text("utf-8"))
+    model = next(model for model in stored.models if model.name == "org/good")
+    as_if = model.model_copy(update={"scores": {"ppe-correctness": model.scores["rewardbench"]}})
+    text = model_index(as_if, {"ppe-correctness": "PPE Correctness"})
+    assert '"type": "ppe-correctness"' in text
+    assert "lmarena-ai" not in text
 
 
 @pytest.mark.parametrize(
