@@ -13,9 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goldsmith.gold.leases import Lease, active_lease, expire, give, material_of_queue, read_material, sweep
+from goldsmith.gold.leases import Lease, Material, active_lease, expire, give, material_of_queue, read_material, sweep
+from goldsmith.gold.order import needed_tag
 from goldsmith.gold.people import Person
-from goldsmith.gold.retests import open_retest
+from goldsmith.gold.retests import open_retest, skipped_retest
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import CHECK_ITEMS, LEASES, PAIR_STATES, PEOPLE, RETESTS, VOTES
 from goldsmith.identity import unit_interval
@@ -157,8 +158,11 @@ def _assign(room: Room, connection: sa.Connection, person: Person, queue: str) -
         return Nothing("failed-qualification")
     if standing.done < standing.needed:
         return _qualification(room, connection, person) or Nothing("not-qualified")
+    due = open_retest(connection, person.person_id, person.tags, room.clock())
     return (
-        _check(room, connection, person, standing.today) or _retest(room, connection, person) or _seat(room, connection, person)
+        _check(room, connection, person, standing.today)
+        or _retest(room, connection, person, due)
+        or _seat(room, connection, person)
     )
 
 
@@ -173,12 +177,24 @@ def _check(room: Room, connection: sa.Connection, person: Person, today: int) ->
         return None
     look, start = material_of_queue(connection, ordinary["pair_id"]).look, draw / room.rules.check_rate
     candidates = [row for low in (start, 0.0) for row in connection.execute(_unseen(person, "check", low, LOOKED_AT))]
-    alike = next((row.pair_id for row in candidates if read_material(row).look == look), None)
+    known = ((row.pair_id, read_material(row)) for row in candidates)
+    alike = next((name for name, found in known if found.look == look and _is_for(room, person, found)), None)
     return give(room, connection, person.person_id, alike, "work", "check") if alike is not None else None
 
 
+def _is_for(room: Room, person: Person, material: Material) -> bool:
+    """Whether a person has the tag that a pair's task asks for."""
+    tag = needed_tag(str((material.attributes or {}).get("task", "")), room.rules.expertise)
+    return not tag or tag in person.tags
+
+
 def _qualification(room: Room, connection: sa.Connection, person: Person) -> Lease | None:
-    row = connection.execute(_unseen(person, "qualify", 0.0, 1)).first()
+    """The next item of the test; those that were skipped come at its end, since the test is not over without them."""
+    skipped = (LEASES.c.person_id == person.person_id, LEASES.c.round == "qualify", LEASES.c.state == "skipped")
+    row = (
+        connection.execute(_unseen(person, "qualify", 0.0, 1)).first()
+        or connection.execute(sa.select(LEASES.c.pair_id).where(*skipped).order_by(LEASES.c.leased_at).limit(1)).first()
+    )
     return give(room, connection, person.person_id, row.pair_id, "work", "qualify") if row is not None else None
 
 
@@ -192,8 +208,8 @@ def _unseen(person: Person, use: str, start: float, limit: int) -> sa.Select[Any
     return query.order_by(CHECK_ITEMS.c.draw).limit(limit)
 
 
-def _retest(room: Room, connection: sa.Connection, person: Person) -> Lease | None:
-    found = open_retest(connection, person.person_id, person.tags, room.clock())
+def _retest(room: Room, connection: sa.Connection, person: Person, found: Mapping[Any, Any] | None) -> Lease | None:
+    """Lease a retest that was found, unless somebody else was quicker."""
     if found is not None:
         free = (RETESTS.c.retest_id == found["retest_id"], RETESTS.c.state == "open")
         if connection.execute(RETESTS.update().where(*free).values(state="leased")).rowcount:
@@ -206,7 +222,7 @@ def _seat(room: Room, connection: sa.Connection, person: Person) -> Lease | Noth
     found = _first_free(room, connection, person)
     pair_id = found["pair_id"] if found is not None else _skipped(connection, person)
     if pair_id is None:
-        return Nothing("empty")
+        return _retest(room, connection, person, skipped_retest(connection, person.person_id)) or Nothing("empty")
     taken = connection.execute(
         PAIR_STATES.update().where(PAIR_STATES.c.pair_id == pair_id, PAIR_STATES.c.free > 0).values(free=PAIR_STATES.c.free - 1)
     )

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from goldsmith.gold import events
 from goldsmith.gold.assign import items_needed, qualification_result, set_qualified
 from goldsmith.gold.leases import Conflict, Lease, NotYours, find_lease, release
-from goldsmith.gold.people import Person
+from goldsmith.gold.people import NEEDED, Person
 from goldsmith.gold.retests import forget_open
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import CHECK_ITEMS, LEASES, PAIR_STATES, RETESTS, VOTES
@@ -96,7 +96,7 @@ def undo_vote(room: Room, person: Person, vote_id: str) -> Lease:
 
     Raises:
         NotYours: no such vote of this person.
-        Conflict: it is too late, or an expert or a retest has built on the vote.
+        Conflict: it is too late, the role no longer allows such votes, or an expert or a retest has built on the vote.
     """
     return room.database.transact(lambda connection: _undo(room, connection, person, vote_id))
 
@@ -115,7 +115,8 @@ def _cast(room: Room, connection: sa.Connection, person: Person, ballot: Ballot)
         raise Conflict("you have voted on this pair already, perhaps in another window")
     if lease.round == "expert" and not ballot.rationale.strip():
         raise Conflict("an expert's decision needs a rationale")
-    in_time = lease.state == "active" and lease.expires_at > room.clock()
+    # An item of the test is nobody else's meanwhile, so that its vote is never late.
+    in_time = lease.round == "qualify" or (lease.state == "active" and lease.expires_at > room.clock())
     missing = _take(connection, lease) if in_time else None
     counts = missing is not None
     used = uses_for_vote(connection, lease.lease_id)
@@ -192,7 +193,7 @@ def _strength(ballot: Ballot) -> int:
 def _follow_up(room: Room, connection: sa.Connection, person: Person, lease: Lease) -> None:
     if lease.round in ("first", "expert"):
         settle(room, connection, lease.pair_id)
-    elif lease.round == "qualify":
+    elif lease.round == "qualify" and person.qualified is None:
         needed, (done, right) = items_needed(room, connection), qualification_result(connection, person.person_id)
         if done >= needed:
             passed = right >= room.rules.qualification_accuracy * done
@@ -232,9 +233,9 @@ def _undo(room: Room, connection: sa.Connection, person: Person, vote_id: str) -
         raise NotYours("there is no such vote of yours")
     now, lease = room.clock(), find_lease(connection, person.person_id, row["lease_id"], lock=True)
     until = undo_until(room, row["round"], row["at"])
-    if until is None or now > until or lease.state != "voted":
+    if until is None or now > until or lease.state != "voted" or NEEDED[lease.queue] not in person.can:
         raise Conflict("this vote can no longer be taken back")
-    _give_back(connection, lease)
+    _give_back(room, connection, lease)
     connection.execute(VOTES.update().where(VOTES.c.vote_id == vote_id).values(withdrawn_at=now))
     room.memory.totals.pop(person.person_id, None)
     others = sa.select(LEASES).where(
@@ -251,7 +252,7 @@ def _undo(room: Room, connection: sa.Connection, person: Person, vote_id: str) -
     return find_lease(connection, person.person_id, lease.lease_id)
 
 
-def _give_back(connection: sa.Connection, lease: Lease) -> None:
+def _give_back(room: Room, connection: sa.Connection, lease: Lease) -> None:
     """Undo what the vote did to seats and retests.
 
     Raises:
@@ -263,7 +264,7 @@ def _give_back(connection: sa.Connection, lease: Lease) -> None:
             LEASES.c.pair_id == lease.pair_id, LEASES.c.round == "expert", LEASES.c.lease_id != lease.lease_id
         )
         experts = connection.execute(held.where(LEASES.c.state.in_(["active", "voted"]))).first()
-        if experts is not None or not forget_open(connection, lease.pair_id):
+        if experts is not None or not forget_open(room, connection, lease.pair_id):
             raise built
     if lease.round == "first":
         given = (PAIR_STATES.c.pair_id == lease.pair_id, PAIR_STATES.c.num_votes > 0)

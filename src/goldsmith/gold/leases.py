@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from goldsmith.errors import GoldsmithError
 from goldsmith.gold import events
+from goldsmith.gold.people import NEEDED, Person
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import CHECK_ITEMS, LEASES, PAIR_STATES, QUEUE, RETESTS
 from goldsmith.identity import canonical_json, unit_interval
@@ -225,6 +226,14 @@ def expire(room: Room, connection: sa.Connection, lease: Lease) -> None:
     """End a lease whose time has run out."""
     release(connection, lease, "expired")
     events.record(connection, room.clock(), events.SYSTEM, "lease.expired", lease.pair_id, lease=lease.lease_id)
+
+
+def end_what_is_not_allowed(room: Room, connection: sa.Connection, person: Person) -> None:
+    """End what a person holds in queues that their role has no part in (any more); a vote that still comes is kept as a late one."""
+    for queue in (name for name, ability in NEEDED.items() if ability not in person.can):
+        held = active_lease(connection, person.person_id, queue)
+        if held is not None:
+            expire(room, connection, held)
 
 
 def release(connection: sa.Connection, lease: Lease, state: str) -> None:

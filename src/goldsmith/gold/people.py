@@ -23,6 +23,8 @@ CAN: dict[Role, tuple[str, ...]] = {
     "admin": ("expert", "lead", "admin"),
 }
 """Who can see the votes of others (lead, admin) takes no part in the first round or in retests: these are blind."""
+NEEDED = {"work": "vote", "expert": "expert"}
+"""What somebody must be allowed in order to work on a queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

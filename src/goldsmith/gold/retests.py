@@ -22,7 +22,11 @@ SECONDS_A_DAY = 86_400
 
 
 def _open_retest() -> sa.Select[Any]:
-    """Of `person_id`, who knows `tags`, at `now`; made once, since every pair that is handed out asks for it."""
+    """Of `person_id`, who knows `tags`, at `now`; made once, since every pair that is handed out asks for it.
+
+    A retest that a person let run out comes back to them: they have seen the pair as that retest alone. One of their own that was skipped waits, and
+    one that was voted on too late is over.
+    """
     person_id = sa.bindparam("person_id", type_=sa.String)
     query = (
         sa.select(RETESTS)
@@ -30,9 +34,11 @@ def _open_retest() -> sa.Select[Any]:
         .order_by(RETESTS.c.due_at, RETESTS.c.rank)
         .limit(1)
     )
-    seen = sa.exists().where(LEASES.c.person_id == person_id, LEASES.c.pair_id == RETESTS.c.pair_id)
+    had = sa.exists().where(LEASES.c.person_id == person_id, LEASES.c.pair_id == RETESTS.c.pair_id)
+    seen = had.where(sa.or_(LEASES.c.round != "retest", LEASES.c.state != "expired"))
+    answered = had.where(LEASES.c.round == "retest", LEASES.c.state.in_(["skipped", "voted", "late"]))
     of_others = (RETESTS.c.person_id.is_(None), RETESTS.c.tag.in_(sa.bindparam("tags", expanding=True)), ~seen)
-    own, others = query.where(RETESTS.c.person_id == person_id).subquery(), query.where(*of_others).subquery()
+    own, others = query.where(RETESTS.c.person_id == person_id, ~answered).subquery(), query.where(*of_others).subquery()
     both = sa.union_all(sa.select(own, sa.literal(0).label("turn")), sa.select(others, sa.literal(1).label("turn"))).subquery()
     return sa.select(both).order_by(both.c.turn).limit(1)
 
@@ -77,12 +83,14 @@ def draw_more(room: Room, batch: str, count: int, actor: str = events.SYSTEM) ->
     return len(chosen)
 
 
-def forget_open(connection: sa.Connection, pair_id: str) -> bool:
+def forget_open(room: Room, connection: sa.Connection, pair_id: str) -> bool:
     """Take back a pair's retests, since it is no longer gold, and return whether that was possible: none has been handed out."""
     states = connection.execute(sa.select(RETESTS.c.state).where(RETESTS.c.pair_id == pair_id)).scalars().all()
     if any(state != "open" for state in states):
         return False
-    connection.execute(RETESTS.delete().where(RETESTS.c.pair_id == pair_id))
+    if states:
+        connection.execute(RETESTS.delete().where(RETESTS.c.pair_id == pair_id))
+        events.record(connection, room.clock(), events.SYSTEM, "retest.forgotten", pair_id, count=len(states))
     return True
 
 
@@ -90,6 +98,20 @@ def open_retest(connection: sa.Connection, person_id: str, tags: Sequence[str], 
     """Return a retest that is due for a person: one of their own earlier pairs, else one that they have never seen."""
     values = {"person_id": person_id, "tags": ["", *tags], "now": now}
     return connection.execute(OPEN_RETEST, values).mappings().first()
+
+
+def skipped_retest(connection: sa.Connection, person_id: str) -> Mapping[Any, Any] | None:
+    """Return a retest that a person has skipped and nobody has done since, the longest ago first."""
+    query = (
+        sa.select(RETESTS)
+        .join(LEASES, LEASES.c.retest_id == RETESTS.c.retest_id)
+        .where(
+            LEASES.c.person_id == person_id, LEASES.c.round == "retest", LEASES.c.state == "skipped", RETESTS.c.state == "open"
+        )
+        .order_by(LEASES.c.leased_at)
+        .limit(1)
+    )
+    return connection.execute(query).mappings().first()
 
 
 def _add(

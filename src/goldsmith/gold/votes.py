@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from goldsmith.gold import events
 from goldsmith.gold.adjudicate import signed_strength
 from goldsmith.gold.database import Database
 from goldsmith.gold.order import needed_tag, queue_order
@@ -48,6 +50,7 @@ class VoteStore:
             new = [row for name, row in rows.items() if (name,) not in known]
             if new:
                 connection.execute(VOTES.insert(), new)
+                events.record(connection, time.time(), events.SYSTEM, "votes.added", "", count=len(new), recorded=recorded)
         return len(new)
 
     def votes_of(self, pair_ids: Sequence[str]) -> dict[str, list[Vote]]:
@@ -92,8 +95,11 @@ class VoteStore:
                 _state_row(batch, start + row["position"], items[place], wanted, expertise or {})
                 for row, place in zip(texts, order, strict=True)
             ]
-            _insert(connection, QUEUE, [row for row in texts if row["pair_id"] not in known])
+            new = [row for row in texts if row["pair_id"] not in known]
+            _insert(connection, QUEUE, new)
             _insert(connection, PAIR_STATES, [row for row in states if row["pair_id"] not in placed])
+            if new:
+                events.record(connection, time.time(), events.SYSTEM, "queue.filled", batch, count=len(new))
 
     def queue(self) -> list[dict[str, Any]]:
         """Return the queue in order, each item with its `batch` and, where known, `attributes`; never with what models said of the replies."""

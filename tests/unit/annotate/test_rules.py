@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from annotation_site import Site, make_site
 from goldsmith.gold.known import add_settled
+from goldsmith.gold.schema import PAIR_STATES
 
 FAST, SLOW = 0.2, 30.0
 """Seconds for eight words: 2,400 and 16 words a minute."""
@@ -15,6 +18,12 @@ FAST, SLOW = 0.2, 30.0
 def _said(first_is_right: bool) -> dict[str, Any]:
     right, wrong = ([{"model": "m", "outcome": outcome, "reason": "sums"}] for outcome in ("correct", "incorrect"))
     return {"first": right if first_is_right else wrong, "second": wrong if first_is_right else right}
+
+
+def _give_role(site: Site, name: str, role: str) -> None:
+    """As an administrator does; it ends the person's sessions."""
+    answer = site.browser("ada", "admin").form(f"/lead/people/{site.here.people[name].person_id}", role=role)
+    assert answer.status_code == 303
 
 
 def test_pairs_of_a_field_go_to_those_who_know_it(tmp_path: Path) -> None:
@@ -98,4 +107,55 @@ def test_a_hidden_check_cannot_be_told_from_a_pair(tmp_path: Path) -> None:
     }
     shown = dan.get("/history").json()["votes"]
     assert {(vote["state"], vote["task"], vote["can_undo"]) for vote in shown} == {("counted", "math/sums", True)}
+    site.here.room.close()
+
+
+def test_who_becomes_a_lead_holds_no_blind_vote_any_more(site: Site) -> None:
+    site.here.fill("p1")
+    task = site.browser("ann").next()
+    _give_role(site, "ann", "lead")
+    ann = site.browser("ann")
+    assert ann.get(f"/api/leases/{task['lease_id']}").status_code == 410
+    assert ann.vote(task).json()["state"] == "late"
+    with site.here.room.database.read() as connection:
+        seats = connection.execute(sa.select(PAIR_STATES.c.num_votes, PAIR_STATES.c.free)).one()
+    assert tuple(seats) == (0, 3)
+
+
+def test_who_is_no_expert_any_more_sees_no_votes_of_others_and_decides_nothing(site: Site) -> None:
+    site.here.fill("p1")
+    for name, choice in (("bob", "first"), ("cat", "second"), ("dan", "tie")):
+        browser = site.browser(name)
+        browser.vote(browser.next(), choice)
+    task = site.browser("eve", "expert").next("expert")
+    _give_role(site, "eve", "annotator")
+    eve = site.browser("eve")
+    assert eve.get(f"/api/leases/{task['lease_id']}").status_code == 410
+    assert eve.vote(task, rationale="held on to it").json()["state"] == "late"
+    assert site.browser("fay", "expert").next("expert")["pair_id"] == "p1"
+
+
+def test_a_vote_from_before_a_new_role_cannot_be_given_anew(site: Site) -> None:
+    site.here.fill("p1")
+    ann = site.browser("ann")
+    vote_id = ann.vote(ann.next()).json()["vote_id"]
+    _give_role(site, "ann", "lead")
+    assert site.browser("ann").post(f"/api/votes/{vote_id}/undo").json()["error"]["code"] == "conflict"
+
+
+def test_the_history_does_not_tell_what_one_said_of_a_pair_that_is_judged_again(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "a.db", gold={"retest_same_share": 1.0, "retest_same_days": 1.0})
+    site.here.fill("p1", "p2")
+    browsers = {name: site.browser(name) for name in ("ann", "bob", "cat")}
+    for browser in browsers.values():
+        browser.vote(browser.next(), rationale="of the first time")
+    site.here.clock.now += 2 * 86_400
+    asked = {name: site.browser(name).next() for name in browsers}
+    [again] = [name for name, task in asked.items() if task["pair_id"] == "p1"]
+    person, others = site.browser(again), [name for name in asked if name != again]
+    assert person.get("/history").json()["votes"] == []
+    assert [vote["pair_id"] for vote in site.browser(others[0]).get("/history").json()["votes"]] == ["p1"]
+    person.vote(asked[again], rationale="of the second time")
+    said = [vote["rationale"] for vote in person.get("/history").json()["votes"]]
+    assert said == ["of the second time", "of the first time"]
     site.here.room.close()

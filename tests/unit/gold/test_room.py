@@ -20,6 +20,7 @@ from goldsmith.gold.known import add_known, add_settled
 from goldsmith.gold.leases import Conflict, Gone, Lease, NotYours, find_lease, material_of, record_first_choice, save_draft, skip
 from goldsmith.gold.retests import draw_more
 from goldsmith.gold.schema import CHECK_ITEMS, EVENTS, PAIR_STATES, RETESTS, VOTES
+from goldsmith.gold.votes import VoteStore
 from goldsmith.types import Vote
 from voting_room import SmallRoom, ballot, small_room
 
@@ -440,12 +441,17 @@ def test_a_change_after_the_hint_is_recorded_and_only_then(here: SmallRoom) -> N
 def test_every_write_is_an_event_and_events_cannot_be_changed(here: SmallRoom) -> None:
     here.add("ann")
     here.fill("p1")
+    here.fill("p1")
     here.work("ann")
+    from_file = Vote.model_validate({**_votes(here)[0].model_dump(), "vote_id": "of-a-file", "annotator": "bob"})
+    assert [VoteStore(here.room.database).add([from_file], recorded=True) for _ in range(2)] == [1, 0]
     with here.room.database.read() as connection:
         assert connection.execute(sa.select(EVENTS.c.kind).order_by(EVENTS.c.event_id)).scalars().all() == [
             "person.added",
+            "queue.filled",
             "lease.given",
             "vote.cast",
+            "votes.added",
         ]
     for statement in (EVENTS.update().values(actor="nobody"), EVENTS.delete()):
         with pytest.raises((sa.exc.DBAPIError, StoreError), match="only added"), here.room.database.write() as connection:

@@ -20,7 +20,7 @@ from goldsmith.annotate.visitor import check_form, signed_in
 from goldsmith.gold.cast import undo_until
 from goldsmith.gold.people import change_person, find_person
 from goldsmith.gold.room import Room
-from goldsmith.gold.schema import CHECK_ITEMS, QUEUE, VOTES
+from goldsmith.gold.schema import CHECK_ITEMS, LEASES, QUEUE, VOTES
 from goldsmith.retrieve.text import plain_text
 
 router = APIRouter(tags=["own account"])
@@ -34,7 +34,8 @@ def history(request: Request, before: Annotated[float | None, Query(ge=0, le=LAR
     """The person's votes, the newest first."""
     session = signed_in(request)
     room = services(request).room
-    query = sa.select(VOTES).where(VOTES.c.annotator == session.person.person_id).order_by(VOTES.c.at.desc()).limit(ON_ONE_PAGE)
+    own = sa.select(VOTES).where(VOTES.c.annotator == session.person.person_id, ~_asked_again())
+    query = own.order_by(VOTES.c.at.desc()).limit(ON_ONE_PAGE)
     with room.database.read() as connection:
         rows = connection.execute(query.where(VOTES.c.at < before) if before is not None else query).mappings().all()
         texts = _texts(connection, [row["pair_id"] for row in rows])
@@ -101,6 +102,12 @@ def _vote(room: Room, row: Mapping[Any, Any], excerpt: str, task: str) -> dict[s
         "state": state,
         "can_undo": state == "counted" and until is not None and room.clock() <= until,
     }
+
+
+def _asked_again() -> sa.Exists:
+    """Whether a vote's pair is to be judged once more by the same person, who must not read up what they said the first time."""
+    again = (LEASES.c.person_id == VOTES.c.annotator, LEASES.c.pair_id == VOTES.c.pair_id, LEASES.c.round == "retest")
+    return sa.exists().where(*again, LEASES.c.state.in_(["active", "skipped", "expired"]))
 
 
 def _texts(connection: sa.Connection, pair_ids: list[str]) -> dict[str, tuple[str, str]]:

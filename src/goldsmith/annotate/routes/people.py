@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from goldsmith.annotate.services import services
 from goldsmith.annotate.task import iso
 from goldsmith.annotate.visitor import Denied, check_form, signed_in
 from goldsmith.errors import UserError
-from goldsmith.gold.leases import NotYours
+from goldsmith.gold.leases import NotYours, end_what_is_not_allowed
 from goldsmith.gold.people import Person, all_people, change_person, clean_email, find_person, person_of
 from goldsmith.gold.schema import INVITATIONS, SESSIONS
 
@@ -85,6 +86,7 @@ def change(
             "state": state,
         }
         change_person(connection, room.clock(), session.person.person_id, person_id, **changes)
+        end_what_is_not_allowed(room, connection, replace(person_of(row), role=role))
         if state == "disabled" or role != row["role"]:
             close_all(connection, person_id)
     return RedirectResponse("/lead/people", status_code=303)

@@ -17,7 +17,7 @@ from goldsmith.annotate.visitor import check_call, signed_in
 from goldsmith.gold.assign import Nothing, next_lease, standing_of
 from goldsmith.gold.cast import DISCARD_REASONS, LONGEST_RATIONALE
 from goldsmith.gold.leases import Gone, Lease, Material, find_lease, material_of, record_first_choice, save_draft, skip
-from goldsmith.gold.people import Person
+from goldsmith.gold.people import NEEDED, Person
 from goldsmith.types import VoteChoice
 
 router = APIRouter(tags=["work"])
@@ -76,7 +76,7 @@ def expert_page(request: Request) -> Response:
 @router.post("/api/next")
 def next_task(request: Request, body: NextBody) -> Response:
     """The pair to judge next; the same one as long as it is held."""
-    session = signed_in(request, "vote" if body.queue == "work" else "expert")
+    session = signed_in(request, NEEDED[body.queue])
     check_call(request, session)
     room, person = services(request).room, session.person
     found = next_lease(room, person, body.queue)
