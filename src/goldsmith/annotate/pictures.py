@@ -9,10 +9,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 from goldsmith.annotate.environment import translate
-from goldsmith.evaluate.report.charts import BLUE, GREY, ORANGE, SKY, rows_height, svg
+from goldsmith.evaluate.report.charts import BLUE, GREY, ORANGE, PURPLE, SKY, rows_height, svg
 
-MOST_TASKS = 30
-"""Rows of the coverage picture; the table beside it has all."""
+MOST_TASKS = MOST_BATCHES = MOST_PEOPLE = 30
+"""Rows of a picture; the table beside it has all."""
 
 
 def draw(name: str, data: dict[str, Any], *, lang: str, is_narrow: bool) -> str:
@@ -92,22 +92,57 @@ def _coverage(data: dict[str, Any], lang: str, altair: Any, _is_narrow: bool) ->
         for place, count in enumerate((cell["gold"], cell["settled"] - cell["gold"], cell["pairs"] - cell["settled"])):
             sums[cell["task"] or "–"][place] += count
     tasks = sorted(sums, key=lambda task: (-sum(sums[task]), task))[:MOST_TASKS]
-    kinds = [gold, rest, still]
+    return _stacked(altair, {task: sums[task] for task in tasks}, {gold: ORANGE, rest: SKY, still: GREY})
+
+
+def _progress(data: dict[str, Any], lang: str, altair: Any, _is_narrow: bool) -> Any:
+    kinds = {"gold": ORANGE, "discarded": SKY, "disputed": PURPLE, "open": GREY}
+    names = {"disputed": translate(lang, "lead.disputes")}
+    rows = {batch["batch"]: [batch[kind] for kind in kinds] for batch in data["batches"][-MOST_BATCHES:]}
+    return _stacked(altair, rows, {names.get(kind) or translate(lang, f"lead.{kind}"): colour for kind, colour in kinds.items()})
+
+
+def _stacked(altair: Any, counts: dict[str, list[int]], colours: dict[str, str]) -> Any:
+    """Return one bar for each name, in this order, its counts in these colours."""
+    kinds, names = list(colours), list(counts)
     rows = [
-        {"task": task, "kind": kind, "order": place, "count": sums[task][place]}
-        for task in tasks
+        {"name": name, "kind": kind, "order": place, "count": counts[name][place]}
+        for name in names
         for place, kind in enumerate(kinds)
     ]
     return (
         altair.Chart(altair.Data(values=rows))
         .mark_bar()
         .encode(
-            y=altair.Y("task:N", title=None, sort=tasks, axis=altair.Axis(grid=False)),
+            y=altair.Y("name:N", title=None, sort=names, axis=altair.Axis(grid=False)),
             x=altair.X("count:Q", title=None, axis=altair.Axis(tickMinStep=1, tickCount=6)),
-            color=altair.Color("kind:N", scale=altair.Scale(domain=kinds, range=[ORANGE, SKY, GREY]), sort=kinds),
+            color=altair.Color("kind:N", scale=altair.Scale(domain=kinds, range=list(colours.values())), sort=kinds),
             order="order:O",
         )
-        .properties(height=rows_height(len(tasks), 24))
+        .properties(height=rows_height(len(names), 24))
+    )
+
+
+def _annotators(data: dict[str, Any], lang: str, altair: Any, _is_narrow: bool) -> Any:
+    kinds = {"agreement": "annotators.agreement", "check_accuracy": "annotators.checks"}
+    people = data["annotators"][:MOST_PEOPLE]
+    rows = [
+        {"name": person["name"], "kind": translate(lang, key), "share": person[field]}
+        for person in people
+        for field, key in kinds.items()
+        if person[field] is not None
+    ]
+    names = [translate(lang, key) for key in kinds.values()]
+    return (
+        altair.Chart(altair.Data(values=rows))
+        .mark_point(filled=True, size=90, opacity=1)
+        .encode(
+            y=altair.Y("name:N", title=None, sort=list(dict.fromkeys(row["name"] for row in rows))),
+            x=altair.X("share:Q", title=None, scale=altair.Scale(domain=[0, 1]), axis=altair.Axis(format="%", tickCount=6)),
+            color=altair.Color("kind:N", scale=altair.Scale(domain=names, range=[BLUE, ORANGE])),
+            shape=altair.Shape("kind:N", scale=altair.Scale(domain=names, range=["circle", "diamond"])),
+        )
+        .properties(height=rows_height(len({row["name"] for row in rows}), 24))
     )
 
 
@@ -115,5 +150,7 @@ _DRAWN: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "throughput": (_throughput, ("throughput",)),
     "alpha": (_alpha, ("alpha_over_time", "min_alpha")),
     "coverage": (_coverage, ("coverage",)),
+    "progress": (_progress, ("batches",)),
+    "annotators": (_annotators, ("annotators",)),
 }
 NAMES = tuple(_DRAWN)

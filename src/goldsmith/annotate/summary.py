@@ -12,7 +12,19 @@ from goldsmith.gold.room import Room
 from goldsmith.gold.tool_evidence import tool_evidence
 
 FRESH_SECONDS = 30.0
-EXPORTS = ("votes", "gold", "annotators", "batches", "coverage", "throughput", "tools", "tool_uses", "events")
+EXPORTS = (
+    "votes",
+    "gold",
+    "annotators",
+    "batches",
+    "coverage",
+    "throughput",
+    "alpha",
+    "progress",
+    "tools",
+    "tool_uses",
+    "events",
+)
 
 
 class Summary:

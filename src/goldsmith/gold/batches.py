@@ -143,16 +143,8 @@ def _outcome(room: Room, found: dict[str, Agreement]) -> str:
 
 
 def _reasons(room: Room, gate: dict[str, Any]) -> list[dict[str, Any]]:
-    reasons = []
-    for check in ("alpha_first", "alpha_retest"):
-        found = Agreement(**gate[check])
-        told = (
-            "no figure yet"
-            if found.alpha is None
-            else f"{found.alpha:.3f}, {found.low:.3f} to {found.high:.3f}, over {found.num_pairs} pairs"
-        )
-        reasons.append({"check": check, "outcome": gate_outcome(found, room.gold.min_alpha), "text": told})
-    return reasons
+    checks = ("alpha_first", "alpha_retest")
+    return [{"check": name, "outcome": gate_outcome(Agreement(**gate[name]), room.gold.min_alpha)} for name in checks]
 
 
 def _counts(connection: sa.Connection, batch: str | None = None) -> defaultdict[str, Counter[str]]:
@@ -250,8 +242,7 @@ def _by_task(room: Room, connection: sa.Connection, batch: str) -> list[dict[str
                 "task": task,
                 "pairs": count,
                 "outcome": gate["outcome"],
-                "alpha_first": gate["alpha_first"],
-                "alpha_retest": gate["alpha_retest"],
+                **{name: gate[name] for name in ("alpha_first", "alpha_strength", "alpha_retest")},
             }
         )
     return rows
@@ -298,7 +289,7 @@ def _look_at_people(room: Room, votes: Sequence[tuple[str, str, str]], names: di
 
 
 def _look_at_pairs(room: Room, connection: sa.Connection, batch: str, names: dict[str, str]) -> list[dict[str, Any]]:
-    """Pairs whose retest differs from the verdict, then disputes, the newest first."""
+    """Pairs whose retest differs from the verdict, then disputes, then those on which one was outvoted; the newest first."""
     differs = (
         sa.select(VOTES.c.pair_id)
         .join(PAIR_STATES, PAIR_STATES.c.pair_id == VOTES.c.pair_id)
@@ -317,8 +308,15 @@ def _look_at_pairs(room: Room, connection: sa.Connection, batch: str, names: dic
         .order_by(PAIR_STATES.c.settled_at.desc())
         .limit(LOOKED_AT)
     )
+    outvoted = (
+        sa.select(PAIR_STATES.c.pair_id)
+        .where(PAIR_STATES.c.batch == batch, PAIR_STATES.c.state == "gold", PAIR_STATES.c.how == "majority")
+        .order_by(PAIR_STATES.c.settled_at.desc())
+        .limit(LOOKED_AT)
+    )
     changed = list(dict.fromkeys(connection.execute(differs).scalars()))
-    ids = list(dict.fromkeys([*changed, *connection.execute(disputed).scalars()]))[:LOOKED_AT]
+    others = (pair_id for query in (disputed, outvoted) for pair_id in connection.execute(query).scalars())
+    ids = list(dict.fromkeys([*changed, *others]))[:LOOKED_AT]
     tasks = {
         row.pair_id: row.task
         for row in connection.execute(sa.select(PAIR_STATES.c.pair_id, PAIR_STATES.c.task).where(PAIR_STATES.c.pair_id.in_(ids)))
@@ -342,6 +340,8 @@ def _why(room: Room, votes: Sequence[Vote]) -> str:
     choices = {vote.choice for vote in first}
     if "discard" in choices and len(choices) > 1:
         return "discard-against-choice"
+    if first and not is_disputed(first, room.gold.max_strength_gap):
+        return "outvoted"
     without_strength = [vote.model_copy(update={"strength": 1}) for vote in first]
     return "no-majority" if first and is_disputed(without_strength, 2) else "strength"
 

@@ -19,7 +19,8 @@ from goldsmith.gold.tool_evidence import tool_evidence
 
 Rows = Iterator[Mapping[str, Any]]
 AT_ONCE = 1000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What may begin a formula: spreadsheets skip white space before one, and some read the wide forms alike."""
 VOTE_FIELDS = ("choice", "strength", "confidence", "rationale", "reason", "seconds", "changed_after_hint", "at")
 
 
@@ -28,7 +29,7 @@ def csv_lines(room: Room, name: str) -> Iterator[str]:
 
     Args:
         room: the room.
-        name: `votes`, `gold`, `annotators`, `batches`, `coverage`, `throughput`, `tools`, `tool_uses` or `events`.
+        name: `votes`, `gold`, `annotators`, `batches`, `coverage`, `throughput`, `alpha`, `progress`, `tools`, `tool_uses` or `events`.
     """
     columns: list[str] | None = None
     with room.database.read(at_once=True) as connection:
@@ -87,6 +88,16 @@ def _tool_uses(_room: Room, connection: sa.Connection) -> Rows:
     yield from _streamed(connection, sa.select(TOOL_USES).order_by(TOOL_USES.c.at, TOOL_USES.c.use_id))
 
 
+def _alpha(room: Room, connection: sa.Connection) -> Rows:
+    yield from progress.alpha_over_time(room, connection)
+
+
+def _progress(room: Room, connection: sa.Connection) -> Rows:
+    """One row: the pairs by state, the disputes, and what it has cost."""
+    cost = progress.cost(room, connection) or dict.fromkeys(("currency", "total", "hours", "per_gold"))
+    yield _flat({**progress.progress(room, connection), "disputes": progress.disputes(room, connection), "cost": cost})
+
+
 def _throughput(room: Room, connection: sa.Connection) -> Rows:
     yield from progress.throughput(room, connection)
 
@@ -98,6 +109,8 @@ TABLES: dict[str, Callable[[Room, sa.Connection], Rows]] = {
     "batches": _batches,
     "coverage": _coverage,
     "throughput": _throughput,
+    "alpha": _alpha,
+    "progress": _progress,
     "tools": _tools,
     "tool_uses": _tool_uses,
     "events": _events,

@@ -6,7 +6,7 @@ A hidden check is only handed out in place of a pair that has the same things be
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,9 +20,11 @@ from goldsmith.gold.room import Room
 from goldsmith.gold.schema import CHECK_ITEMS, PAIR_STATES
 from goldsmith.identity import canonical_json, unit_interval
 from goldsmith.pool.sources.draft import Reject, messages
-from goldsmith.types import Pair
+from goldsmith.types import Attributes, Pair
 
 ATTRIBUTES = ("task", "objectivity", "controversiality", "desired", "guideline")
+CLOSED = {name: get_args(Attributes.model_fields[name].annotation) for name in ("objectivity", "controversiality")}
+"""Attributes that have few values, and which."""
 
 
 class ReplyCheck(BaseModel):
@@ -126,6 +128,8 @@ def _attributes(place: str, row: dict[str, Any]) -> dict[str, Any]:
         )
         if not is_right:
             raise DataError(f"{place}: {name}: {'a list of strings' if name == 'desired' else 'a string'} is expected")
+        if name in CLOSED and value not in CLOSED[name]:
+            raise DataError(f"{place}: {name} = {value!r}; one of {', '.join(CLOSED[name])} is expected")
     return found
 
 

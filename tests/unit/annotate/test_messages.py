@@ -7,6 +7,7 @@ import pytest
 
 import goldsmith.annotate
 from goldsmith.annotate.environment import LANGUAGES, environment, messages, script_messages, translate
+from goldsmith.gold.annotators import _Seen, flags
 
 ROOM = Path(goldsmith.annotate.__file__).parent
 TEMPLATES = sorted((ROOM / "templates").glob("*.html"))
@@ -54,6 +55,19 @@ def test_values_are_escaped_and_reordering_characters_shown() -> None:
     page = {"lang": "en", "path": "/", "csrf": None, "version": "0", "person": None}
     html = environment().get_template("error.html").render(page=page, status=404, message="<script>\u202e", code="not-found")
     assert "&lt;script&gt;[U+202E]" in html
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_flag_says_its_figures_in_the_language_of_the_page(lang: str) -> None:
+    fast = {"with_hint": 48, "hinted": 50, "same_hinted": 60, "compared_hinted": 100, "speeds": [2000.0] * 50}
+    found = flags(_Seen(**fast, on_top=45, sided=50), 4, 10)
+    assert [flag["kind"] for flag in found] == ["reliance", "speed", "checks", "one-sided"]
+    template = environment().from_string("{% import 'parts.html' as parts with context %}{{ parts.flags(found) }}")
+    html = template.render(page={"lang": lang}, found=found)
+    for figure in ("96 %", "60 %", "2,000", "10", "90 %"):
+        assert figure in html
+    assert len(re.findall(r"<small>.*[^\x00-\x7f].*</small>", html)) == (4 if lang == "zh" else 0)
+    assert not re.findall(r"[a-z]+ [a-z]+", re.sub(r"<[^>]*>", "", html)) or lang == "en"
 
 
 def test_an_unknown_key_is_a_mistake_and_an_unknown_language_english() -> None:

@@ -16,6 +16,11 @@ DATA: dict[str, Any] = {
     ],
     "min_alpha": 0.85,
     "coverage": [{"task": "<script>alert(1)</script>", "objectivity": "factual", "controversiality": "low", "pairs": 9, "settled": 5, "gold": 4}],
+    "batches": [{"batch": "seed", "gold": 4, "discarded": 1, "disputed": 2, "open": 2}],
+    "annotators": [
+        {"name": "<script>alert(1)</script>", "agreement": 0.9, "check_accuracy": 0.8},
+        {"name": "Bo", "agreement": None, "check_accuracy": None},
+    ],
 }  # fmt: skip
 
 
@@ -31,6 +36,8 @@ def test_a_picture_is_one_svg_that_loads_and_runs_nothing(name: str, is_narrow: 
 
 def test_labels_are_in_the_reader_s_language_and_days_as_given() -> None:
     assert "金标" in draw("throughput", DATA, lang="zh", is_narrow=False)
+    assert "争议" in draw("progress", DATA, lang="zh", is_narrow=False)
+    assert "抽查" in draw("annotators", DATA, lang="zh", is_narrow=False)
     assert re.search(r">21\.11\.<", draw("throughput", DATA, lang="en", is_narrow=False))
 
 
@@ -43,6 +50,12 @@ def test_the_coverage_picture_shows_the_largest_tasks_alone() -> None:
     assert len(set(re.findall(r"group/leaf-\d\d", svg))) == MOST_TASKS
     assert "group/leaf-39" in svg
     assert "group/leaf-00" not in svg
+
+
+def test_who_cannot_be_compared_yet_stands_in_no_picture() -> None:
+    svg = draw("annotators", DATA, lang="en", is_narrow=False)
+    assert "&lt;script&gt;" in svg
+    assert ">Bo<" not in svg
 
 
 def test_there_is_no_picture_of_another_name() -> None:

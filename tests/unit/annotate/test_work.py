@@ -47,6 +47,8 @@ def test_votes_dispute_expert_and_gate_end_to_end(site: Site) -> None:
     gate = lead.get("/lead/batches/seed").json()
     assert gate["look_at_pairs"][0]["pair_id"] == "p1"
     assert gate["look_at_pairs"][0]["why"] == "no-majority"
+    assert all(0 <= person[name] <= 1 for person in gate["look_at_people"] for name in ("competence_ds", "competence_mace"))
+    assert set(gate["by_task"][0]) == {"task", "pairs", "outcome", "alpha_first", "alpha_strength", "alpha_retest"}
 
 
 def test_the_order_on_the_screen_is_the_recorded_one_and_texts_are_rendered(site: Site) -> None:

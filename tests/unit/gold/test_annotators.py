@@ -9,7 +9,6 @@ import pytest
 
 from goldsmith.gold.annotators import _Seen, annotators, flags, implied_choice
 from goldsmith.gold.batches import batch_detail, gate_of
-from goldsmith.gold.csv_export import csv_lines
 from goldsmith.gold.progress import alpha_over_time, cost, coverage, disputes, progress, throughput
 from voting_room import small_room
 
@@ -83,23 +82,13 @@ def test_the_leads_figures_of_a_small_day(tmp_path: Path) -> None:
         assert gate["alpha_first"]["alpha"] == pytest.approx(1 - (5 / 6) / (22 / 30))
         detail = batch_detail(here.room, connection, "seed")
     assert detail is not None
-    assert [(row["pair_id"], row["why"]) for row in detail["look_at_pairs"]] == [("p2", "no-majority")]
+    assert [(row["pair_id"], row["why"]) for row in detail["look_at_pairs"]] == [("p2", "no-majority"), ("p1", "outvoted")]
+    # On p1 the strengths are 1, 1 and -1: two of six ordered pairs agree. There are no others: expected 2 of 6 by the votes as well, so alpha is 0.
+    strength = {row["task"]: row["alpha_strength"]["alpha"] for row in detail["by_task"]}
+    assert strength["math/proof"] == pytest.approx(0.0)
     # Without cat p1 is agreed on (f f) and p2 is not (t s): f 2, t 1, s 1; observed 2 of 4, expected 2 / 12; alpha = 1 - 0.5 / (10/12) = 0.4.
     assert detail["look_at_people"][0]["name"] == "cat"
     assert detail["look_at_people"][0]["alpha_without"] == pytest.approx(0.4)
-    here.room.close()
-
-
-def test_a_spreadsheet_runs_no_formula_of_an_annotator(tmp_path: Path) -> None:
-    here = small_room(tmp_path / "a.db")
-    here.add("ann")
-    here.fill("p1")
-    here.work("ann", rationale='=HYPERLINK("http://evil.example")')
-    text = "".join(csv_lines(here.room, "votes"))
-    assert "'=HYPERLINK" in text
-    assert text.splitlines()[0].startswith("vote_id,pair_id,batch,task,annotator,name,round,choice")
-    for name in ("gold", "annotators", "batches", "coverage", "throughput", "events"):
-        list(csv_lines(here.room, name))
     here.room.close()
 
 

@@ -7,6 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from goldsmith.errors import DataError
 from goldsmith.gold.known import add_known
 from goldsmith.gold.leases import skip
 from goldsmith.gold.people import find_person, person_of
@@ -88,4 +91,13 @@ def test_a_hidden_check_of_a_field_goes_to_those_who_know_it(tmp_path: Path) -> 
     assert rounds["ann"] == {"first": 40}
     # Half of her pairs; of 40 draws at 0.5 fewer than 5 are checks about once in ten million days.
     assert rounds["mia"]["check"] >= 5
+    here.room.close()
+
+
+def test_a_known_pair_with_an_attribute_that_is_none_is_refused_by_its_place(tmp_path: Path) -> None:
+    here = small_room(tmp_path / "a.db")
+    with pytest.raises(
+        DataError, match=r"known\.jsonl:1: objectivity = 'certain'; one of factual, opinion, open-ended is expected"
+    ):
+        _known(here, tmp_path, "check", 1, objectivity="certain")
     here.room.close()

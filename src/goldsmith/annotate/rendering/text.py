@@ -29,7 +29,8 @@ def render(text: str) -> str:
     if reason is not None:
         return _raw(shown, reason, num_cut)
     try:
-        html = sanitise(to_html(shown, Budget()))
+        # Once more at the end: Markdown and LaTeX know ways to write such characters by number.
+        html = clean(sanitise(to_html(shown, Budget())))
     except (TooCostlyError, RecursionError):
         return _raw(shown, "too-costly", 0)
     except Exception:  # a text that a library stumbles over must not keep its pair from being judged

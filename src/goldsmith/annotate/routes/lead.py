@@ -29,6 +29,8 @@ router = APIRouter(tags=["lead"])
 ON_ONE_PAGE = 100
 Batch = Annotated[str, Path(pattern=r"^[\w.:+-]{1,64}$")]
 PairId = Annotated[str, Path(pattern=r"^[\w.:+-]{1,32}$")]
+BESIDE = ("competence_ds", "competence_mace", "flags")
+"""What the page of a batch tells of people besides their part in it."""
 SHOWN = (
     "vote_id",
     "choice",
@@ -66,9 +68,11 @@ def batch_page(request: Request, batch: Batch) -> Response:
         found = batch_detail(room, connection, batch)
         if found is None:
             return answer(request, "not-found", f"there is no batch '{batch}'")
-        flags = {row["person_id"]: row["flags"] for row in annotators(room, connection)}
+        figures = {row["person_id"]: row for row in annotators(room, connection)}
     for row in found["look_at_people"]:
-        row["flags"] = flags.get(row["person_id"], [])
+        # Votes that came from a file are of people who may have no account, and no figures.
+        row |= {name: figures.get(row["person_id"], {}).get(name) for name in BESIDE}
+        row["flags"] = row["flags"] or []
     for row in found["look_at_pairs"]:
         row["url"] = f"/lead/pairs/{row['pair_id']}"
     found["gate"]["url"] = f"/lead/batches/{batch}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -86,7 +85,7 @@ def change(
             "state": state,
         }
         change_person(connection, room.clock(), session.person.person_id, person_id, **changes)
-        end_what_is_not_allowed(room, connection, replace(person_of(row), role=role))
+        end_what_is_not_allowed(room, connection, person_of({**row, "role": role}))
         if state == "disabled" or role != row["role"]:
             close_all(connection, person_id)
     return RedirectResponse("/lead/people", status_code=303)

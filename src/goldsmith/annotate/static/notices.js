@@ -23,6 +23,12 @@ export function makeNotices(say) {
     clock = setTimeout(() => (byId("said").textContent = ""), seconds * 1000);
   }
 
+  // In the language of the page; the server's own sentence is English, and stands where it says something that the page does not know.
+  function whyRefused(refusal) {
+    const key = `refused.${refusal.code}`;
+    return say(key) === key ? say("refused", { message: refusal.message }) : say(key);
+  }
+
   function explain(refusal) {
     if (refusal.status === 401) {
       const link = element("a", { href: `/sign-in?next=${encodeURIComponent(location.pathname)}` }, say("sign-in"));
@@ -31,7 +37,7 @@ export function makeNotices(say) {
     if (refusal.code === "csrf") return notice("problem", say("reload"), { tone: "alert" });
     if (refusal.status === 0) return notice("problem", say("offline"), { tone: "alert" });
     if (refusal.status === 503) return notice("problem", say("unavailable"), { tone: "alert" });
-    notice("problem", say("refused", { message: refusal.message }), { tone: "alert" });
+    notice("problem", whyRefused(refusal), { tone: "alert" });
   }
 
   return { notice, said, explain };

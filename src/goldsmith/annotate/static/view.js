@@ -73,9 +73,9 @@ export function makeView(say) {
           "dl",
           {},
           ...(found.desired && found.desired.length ? fact(say("desired"), found.desired.join(" › ")) : []),
-          ...fact(say("task"), found.task),
-          ...fact(say("objectivity"), say(`objectivity.${found.objectivity}`)),
-          ...fact(say("controversiality"), say(`controversiality.${found.controversiality}`)),
+          ...(found.task ? fact(say("task"), found.task) : []),
+          ...(found.objectivity ? fact(say("objectivity"), say(`objectivity.${found.objectivity}`)) : []),
+          ...(found.controversiality ? fact(say("controversiality"), say(`controversiality.${found.controversiality}`)) : []),
         ),
       );
     }

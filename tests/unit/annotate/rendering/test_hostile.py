@@ -163,3 +163,15 @@ def test_characters_that_reorder_or_hide_text_are_shown_by_number(character: str
         assert character not in render(text)
         assert marked in render(text)
     assert all(marked in side for side in difference(f"a{character}b", f"c{character}d"))
+
+
+@pytest.mark.parametrize("written", ["&#x202e;", "&#8238;", "&#X202E;"])
+def test_a_character_written_by_its_number_reorders_nothing_either(written: str) -> None:
+    for text in (f"access {written}denied", f"[a{written}b](https://a.example/{written}c)", f"| a{written} |\n|---|\n| b |"):
+        assert "\u202e" not in render(text)
+        assert "[U+202E]" in render(text)
+
+
+def test_no_name_or_formula_brings_such_a_character_in() -> None:
+    assert "[U+200F]" in render("one &rlm;two")
+    assert "[U+202E]" in render("$\\text{&#x202e;a}$")
