@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from live_room import LiveRoom, live_room
 from sandboxed import require_sandbox
-from screen import prefer, wait_for_task
+from screen import axe, prefer, wait_for_task
 from voting_room import item
 
 FIRST = "Here it is:\n\n```python\ndef add(a, b):\n    return a + b\n```\n\nIt adds."
@@ -66,6 +66,7 @@ def test_one_key_takes_a_reply_s_code_and_its_prompt_s_tests(code_room: LiveRoom
     wrong = _run(page)
     assert "exit code 1 · tests failed" in wrong.inner_text()
     assert "AssertionError" in wrong.inner_text()
+    assert axe(page) == []
 
     _code(page).fill("def add(a, b):\n    return b + a")
     page.keyboard.press("Control+Enter")
@@ -94,6 +95,18 @@ def test_output_is_text(code_room: LiveRoom, person: Callable[..., Any]) -> None
     assert "<script>document.title = 2</script>␛[2J" in shown.locator("pre").first.inner_text()
     assert page.locator(".ran img, .ran script").count() == 0
     assert page.title() == title
+
+
+def test_the_panel_is_usable_in_chinese_in_the_dark_and_on_a_phone(code_room: LiveRoom, person: Callable[..., Any]) -> None:
+    phone = {"color_scheme": "dark", "viewport": {"width": 420, "height": 900}, "locale": "zh-CN"}
+    page = person(code_room, "ann", "/work", **phone)
+    wait_for_task(page, "It adds")
+    page.keyboard.press("p")
+    expect(_code(page)).not_to_have_value("")
+    page.keyboard.press("Control+Enter")
+    page.locator(".ran").wait_for(timeout=60_000)
+    assert axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_javascript_runs_too(code_room: LiveRoom, person: Callable[..., Any]) -> None:

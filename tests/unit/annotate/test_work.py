@@ -142,6 +142,20 @@ def test_drafts_are_kept_and_undo_gives_the_vote_back(site: Site) -> None:
     assert ann.get("/history").json()["votes"][0]["state"] == "withdrawn"
 
 
+def test_the_history_tells_a_choice_by_its_place_on_one_s_own_screen(site: Site) -> None:
+    site.here.fill(*(f"p{n}" for n in range(8)))
+    ann, chosen = site.browser("ann"), []
+    for n in range(8):
+        task = ann.next()
+        side = task["replies"][n % 2]["side"] if n < 6 else "tie"
+        ann.vote(task, side)
+        chosen.insert(0, (side, n % 2 + 1 if n < 6 else None))
+        site.here.clock.now += 1
+    votes = ann.get("/history").json()["votes"]
+    assert [(vote["choice"], vote["place"]) for vote in votes] == chosen
+    assert {("first", 2), ("second", 1)} & set(chosen)  # the sides' own names would mislead
+
+
 def test_a_double_submit_counts_once_and_a_late_vote_says_so(site: Site) -> None:
     site.here.fill("p1")
     ann = site.browser("ann")

@@ -96,6 +96,8 @@ def _vote(room: Room, row: Mapping[Any, Any], excerpt: str, task: str) -> dict[s
     state = "withdrawn" if row["withdrawn_at"] is not None else "late" if row["round"] == "late" else "counted"
     return {
         **{name: vote[name] for name in ("vote_id", "pair_id", "choice", "strength", "confidence", "rationale", "seconds")},
+        # Which reply it was on this person's screen: sides have other numbers for other people.
+        "place": vote["shown_order"].index(vote["choice"]) + 1 if vote["choice"] in vote["shown_order"] else None,
         "at": iso(row["at"]),
         "task": task,
         "excerpt": excerpt,
