@@ -99,6 +99,19 @@ def find_lease(connection: sa.Connection, person_id: str, lease_id: str, *, lock
     return lease_of(row)
 
 
+def held_lease(room: Room, connection: sa.Connection, person_id: str, lease_id: str) -> Lease:
+    """Return a person's own lease whose time has not run out: nobody reads a pair that is not in their hands.
+
+    Raises:
+        NotYours: there is none, or it is another person's.
+        Gone: it is over, whether or not anybody has noticed yet.
+    """
+    lease = find_lease(connection, person_id, lease_id)
+    if lease.state != "active" or lease.expires_at <= room.clock():
+        raise Gone("this pair is no longer yours")
+    return lease
+
+
 def active_lease(connection: sa.Connection, person_id: str, queue: str) -> Lease | None:
     """Return the lease that a person holds in a queue; its time may have run out."""
     query = sa.select(LEASES).where(LEASES.c.person_id == person_id, LEASES.c.queue == queue, LEASES.c.state == "active")

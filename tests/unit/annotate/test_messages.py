@@ -7,6 +7,7 @@ import pytest
 
 import goldsmith.annotate
 from goldsmith.annotate.environment import LANGUAGES, environment, messages, script_messages, translate
+from goldsmith.annotate.failures import STATUS
 from goldsmith.gold.annotators import _Seen, flags
 
 ROOM = Path(goldsmith.annotate.__file__).parent
@@ -41,6 +42,11 @@ def test_every_sentence_that_the_script_names_is_there() -> None:
     named = set(re.findall(r'\bsay\("([^"]+)"', source))
     assert named
     assert {key for key in named if f"js.{key}" not in messages("en")} == set()
+
+
+def test_every_refusal_is_said_in_the_language_of_the_page() -> None:
+    own_words = {"signed-out": "js.signed-out", "csrf": "js.reload", "unavailable": "js.unavailable"}
+    assert {code for code in STATUS if own_words.get(code, f"js.refused.{code}") not in messages("zh")} == set()
 
 
 def test_no_template_holds_a_script_or_a_style_of_its_own() -> None:

@@ -75,6 +75,11 @@ def test_an_annotator_reads_no_pair_that_is_not_theirs_and_no_page_of_the_lead(s
     assert bob.vote(task).status_code == 404
     assert bob.put(f"/api/leases/{lease}/draft", {"choice": "first"}).status_code == 404
     assert bob.post(f"/api/leases/{lease}/skip").status_code == 404
+    site.here.clock.now += 31 * 60  # nobody else has asked for a pair, so that nobody has noticed
+    for path in (f"/api/leases/{lease}", f"/api/leases/{lease}/raw", f"/api/leases/{lease}/difference"):
+        assert ann.get(path).status_code == 410
+    assert ann.post(f"/api/leases/{lease}/choice", {"choice": "first", "strength": 1}).status_code == 410
+    assert ann.next()["lease_id"] == lease
     vote_id = ann.vote(task).json()["vote_id"]
     assert bob.post(f"/api/votes/{vote_id}/undo").status_code == 404
     assert ann.get(f"/api/leases/{lease}").status_code == 410

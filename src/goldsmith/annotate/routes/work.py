@@ -16,7 +16,7 @@ from goldsmith.annotate.tools.catalogue import tools_on
 from goldsmith.annotate.visitor import check_call, signed_in
 from goldsmith.gold.assign import Nothing, next_lease, standing_of
 from goldsmith.gold.cast import DISCARD_REASONS, LONGEST_RATIONALE
-from goldsmith.gold.leases import Gone, Lease, Material, find_lease, material_of, record_first_choice, save_draft, skip
+from goldsmith.gold.leases import Lease, Material, held_lease, material_of, record_first_choice, save_draft, skip
 from goldsmith.gold.people import NEEDED, Person
 from goldsmith.types import VoteChoice
 
@@ -184,7 +184,5 @@ def _held(request: Request, session: Session, lease_id: str) -> tuple[Lease, Mat
     """A person's own lease that is not over, and its texts: nobody reads a pair that was not handed to them."""
     room = services(request).room
     with room.database.read() as connection:
-        lease = find_lease(connection, session.person.person_id, lease_id)
-        if lease.state != "active":
-            raise Gone("this pair is no longer yours")
+        lease = held_lease(room, connection, session.person.person_id, lease_id)
         return lease, material_of(connection, lease)

@@ -16,7 +16,7 @@ from goldsmith.annotate.pages import as_json
 from goldsmith.annotate.services import services
 from goldsmith.annotate.tools.tool import Answer, Desk, Tool, ToolFailure
 from goldsmith.annotate.visitor import Denied, check_call, signed_in
-from goldsmith.gold.leases import Gone, find_lease, material_of
+from goldsmith.gold.leases import held_lease, material_of
 from goldsmith.gold.tool_uses import Use, add_use, count_uses
 
 LOG = logging.getLogger("goldsmith.annotate")
@@ -77,9 +77,7 @@ def desk_of(request: Request, tool: Tool, lease_id: str) -> Desk:
     if tool.settings(rules) is None:
         raise Denied("not-found", f"the tool '{tool.name}' is off; annotate.tools of goldsmith.toml switches tools on")
     with here.room.database.read() as connection:
-        lease = find_lease(connection, session.person.person_id, lease_id)
-        if lease.state != "active":
-            raise Gone("this pair is no longer yours")
+        lease = held_lease(here.room, connection, session.person.person_id, lease_id)
         if count_uses(connection, lease_id) >= rules.uses_per_pair:
             raise Denied("too-many", f"more than {rules.uses_per_pair} questions about one pair (annotate.tools.uses_per_pair)")
         return Desk(lease=lease, material=material_of(connection, lease), rules=rules, folder=here.folder)
