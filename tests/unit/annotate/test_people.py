@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +90,25 @@ def test_guessing_has_to_wait_and_then_may_go_on(tmp_path: Path) -> None:
     assert 0 < refused.json()["wait_seconds"] <= 901
     site.here.clock.now += 901
     assert _sign_in(client, "ann@example.org", PASSWORD).status_code == 303
+    site.here.room.close()
+
+
+def test_a_burst_of_guesses_gets_no_more_of_them_than_one_after_the_other(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "a.db", sign_ins_per_quarter=3)
+    site.here.add("ann")
+    _set_password(site, "ann")
+    clients = [site.visitor() for _ in range(12)]
+    values = [client.get("/sign-in").json()["page"]["csrf"] for client in clients]
+    together = threading.Barrier(len(clients))
+
+    def guess(client: Any, csrf: str) -> int:
+        together.wait()
+        form = {"email": "ann@example.org", "password": "guess guess guess", "csrf": csrf}
+        return int(client.post("/sign-in", data=form, follow_redirects=False).status_code)
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        told = Counter(pool.map(guess, clients, values))
+    assert told == {401: 3, 429: 9}
     site.here.room.close()
 
 

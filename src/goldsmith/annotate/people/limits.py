@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import sqlalchemy as sa
 
@@ -10,6 +14,7 @@ from goldsmith.gold.room import Room
 from goldsmith.gold.schema import SIGN_IN_ATTEMPTS as ATTEMPTS
 
 WINDOW_SECONDS = 900.0
+_turns = [threading.Lock() for _ in range(64)]
 
 
 def seconds_to_wait(room: Room, address: str, account: str) -> int:
@@ -26,6 +31,16 @@ def seconds_to_wait(room: Room, address: str, account: str) -> int:
             if len(times) >= room.rules.sign_ins_per_quarter:
                 oldest.append(times[-1])
     return max((int(at + WINDOW_SECONDS - now) + 1 for at in oldest), default=0)
+
+
+@contextmanager
+def one_at_a_time(address: str, account: str) -> Iterator[None]:
+    """Hold other tries of the address or account back until this one is counted: a burst gets no more guesses than tries one by one."""
+    with ExitStack() as held:
+        # In order, so that two tries never wait for each other.
+        for place in sorted({zlib.crc32(key.encode()) % len(_turns) for key in _keys(address, account)}):
+            held.enter_context(_turns[place])
+        yield
 
 
 def count_failure(room: Room, address: str, account: str) -> None:

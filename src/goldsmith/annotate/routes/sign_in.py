@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from goldsmith.annotate.failures import answer
 from goldsmith.annotate.pages import page
 from goldsmith.annotate.people.invitations import accept, find_invitation
-from goldsmith.annotate.people.limits import count_failure, seconds_to_wait
+from goldsmith.annotate.people.limits import count_failure, one_at_a_time, seconds_to_wait
 from goldsmith.annotate.people.passwords import SHORTEST, is_acceptable, is_right
 from goldsmith.annotate.people.sessions import close_session, open_session
 from goldsmith.annotate.services import services
@@ -62,6 +62,11 @@ def sign_in(
         check_form(request, csrf)
     except Denied:
         return _form(request, email=email, next_path=next, error="form-expired", status=403)
+    with one_at_a_time(address_of(request), email):
+        return _tried(request, email, password, next)
+
+
+def _tried(request: Request, email: str, password: str, next: str) -> Response:
     room, address = services(request).room, address_of(request)
     wait = seconds_to_wait(room, address, email)
     if wait:
