@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from goldsmith.gold.agreement import CHOICES, Pattern, alpha_of
+from goldsmith.gold.retests import nobody_left
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import LEASES, PAIR_STATES, PEOPLE, RETESTS, VOTES
 
@@ -22,7 +23,7 @@ STATES = ("open", "disputed", "gold", "discarded")
 
 
 def progress(room: Room, connection: sa.Connection) -> dict[str, Any]:
-    """Return the counts of pairs by state, of first-round votes given and needed, of late votes, and of people who hold a pair now."""
+    """Return the counts of pairs by state, of first-round votes given and needed, of late votes, of people who hold a pair now, and of retests nobody is left for."""
     query = sa.select(
         PAIR_STATES.c.state, sa.func.count(), sa.func.sum(PAIR_STATES.c.num_votes), sa.func.sum(PAIR_STATES.c.wanted)
     ).group_by(PAIR_STATES.c.state)
@@ -38,6 +39,7 @@ def progress(room: Room, connection: sa.Connection) -> dict[str, Any]:
         "votes_needed": int(sum(wanted for _, _, wanted in rows.values())),
         "late": late,
         "active_now": connection.execute(active).scalar_one(),
+        "retests_without_people": nobody_left(connection, room.clock()),
     }
 
 

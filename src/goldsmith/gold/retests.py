@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from goldsmith.gold import events
+from goldsmith.gold.people import CAN
 from goldsmith.gold.room import Room
 from goldsmith.gold.schema import LEASES, PAIR_STATES, PEOPLE, RETESTS
 from goldsmith.identity import unit_interval
@@ -112,6 +113,19 @@ def skipped_retest(connection: sa.Connection, person_id: str) -> Mapping[Any, An
         .limit(1)
     )
     return connection.execute(query).mappings().first()
+
+
+def nobody_left(connection: sa.Connection, now: float) -> int:
+    """Return the number of retests that wait for somebody who has not seen the pair while everybody who may vote has: more people are needed.
+
+    Tags are left aside, so that a missing tag alone is not counted.
+    """
+    had = sa.exists().where(LEASES.c.person_id == PEOPLE.c.person_id, LEASES.c.pair_id == RETESTS.c.pair_id)
+    seen = had.where(sa.or_(LEASES.c.round != "retest", LEASES.c.state.in_(["voted", "late"])))
+    voters = [role for role, allowed in CAN.items() if "vote" in allowed]
+    free = sa.exists().where(PEOPLE.c.state == "active", PEOPLE.c.role.in_(voters), ~seen.correlate(PEOPLE, RETESTS))
+    query = sa.select(sa.func.count()).where(RETESTS.c.state == "open", RETESTS.c.person_id.is_(None), RETESTS.c.due_at <= now)
+    return int(connection.execute(query.where(~free.correlate(RETESTS))).scalar_one())
 
 
 def _add(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from goldsmith.gold.cast import undo_vote
 from goldsmith.gold.leases import Lease, skip
+from goldsmith.gold.retests import nobody_left
 from goldsmith.gold.schema import EVENTS
 from voting_room import SmallRoom, small_room
 
@@ -107,4 +108,22 @@ def test_a_retest_that_goes_with_an_undone_vote_leaves_an_event(tmp_path: Path) 
             sa.select(EVENTS.c.kind).where(EVENTS.c.kind.startswith("retest.")).order_by(EVENTS.c.event_id)
         )
         assert kinds.scalars().all() == ["retest.drawn", "retest.forgotten"]
+    here.room.close()
+
+
+def test_retests_that_nobody_is_left_for_are_counted_until_somebody_comes(tmp_path: Path) -> None:
+    here = small_room(tmp_path / "a.db", gold={"retest_share": 1.0})
+    here.add(*THREE)
+    here.fill("p1", "p2")
+    for name in THREE:
+        here.work(name)
+        here.work(name)
+    with here.room.database.read() as connection:
+        assert nobody_left(connection, here.clock.now) == 2
+    here.add("dan")
+    with here.room.database.read() as connection:
+        assert nobody_left(connection, here.clock.now) == 0
+    here.work("dan")
+    with here.room.database.read() as connection:
+        assert nobody_left(connection, here.clock.now) == 0
     here.room.close()
