@@ -46,7 +46,7 @@ def joint_of_pool(
     fitted = _sample(pool, open_gold, context.seed) + [row for name, row in open_gold.items() if name not in in_pool]
     known = _everything(context, fitted, in_pool, open_gold, opinions)
     checked = fit_joint_checked(known, evidence, context.seed, context.config.curate.folds)
-    facts = {"stack": checked.facts, "statements": checked.statements}
+    facts: dict[str, Any] = {"stack": checked.facts, "statements": checked.statements}
     if checked.joint is None:
         return None, None, facts
     margins = dict(zip((row["pair_id"] for row in fitted), checked.joint.margin.tolist(), strict=True))
@@ -56,7 +56,7 @@ def joint_of_pool(
     is_first, is_second = known.label == 1.0, known.label == 0.0
     right = np.where(is_first, p_first, 1.0 - p_first)[is_first | is_second]
     bars = bars_of(right, context.config.curate)
-    facts["stack"] |= {"bars": asdict(bars)}
+    facts["stack"] = {**checked.facts, "bars": asdict(bars)}
     # The rewards hold the surface's part already, and both RMs' opinions are the features' own: neither counts twice.
     return Stack(label=by.get("label"), judges=by.get("judges"), weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0), bars=bars), path, facts
 
