@@ -12,7 +12,8 @@ from pydantic import Field
 from goldsmith.evaluate.best_of_n import Curve
 from goldsmith.evaluate.correlation import Correlation
 from goldsmith.evaluate.homogeneity import Agreement
-from goldsmith.evaluate.report.data import Paragraph, Part
+from goldsmith.evaluate.report.data import Paragraph
+from goldsmith.evaluate.report.part import Part
 from goldsmith.evaluate.result import AbsentBenchmark, Metric, SourceFile, SubsetResult
 from goldsmith.evaluate.shortcuts import Panel
 from goldsmith.evaluate.statistics import Estimate

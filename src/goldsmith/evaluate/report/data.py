@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from goldsmith.evaluate.report.part import Part
+from goldsmith.evaluate.report.pool_parts import Agreement, PoolMap
 from goldsmith.evaluate.statistics import Estimate
 
 Action = Literal["keep", "relabel", "flip", "drop"]
 ACTIONS: tuple[Action, ...] = ("keep", "relabel", "flip", "drop")
-
-
-class Part(BaseModel):
-    """A frozen piece of the report."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Step(Part):
@@ -263,6 +259,9 @@ class Margins(Part):
     round: int | None = None
     gold: Histogram | None = None
     pool: Histogram | None = None
+    """The labels as they came."""
+    curated: Histogram | None = None
+    """The labels that stage 2 left, by action, of the pairs that stay."""
     calibration_error: float | None = None
     """Expected calibration error of max(p, 1 - p) on gold; scale [0, 1]."""
     share_gold_below: float | None = None
@@ -302,7 +301,9 @@ class Stage2(Part):
     num_curated: int | None = None
     """Pairs of the curated set: what was decided to stay and gold train, without the prompts of gold validation and audit."""
     by_task: dict[str, dict[str, int]] = Field(default_factory=dict)
-    """Task to action to pairs."""
+    """Task to action to pairs; pairs whose task is not known stand under `unknown`."""
+    agreement: list[Agreement] = Field(default_factory=list)
+    """Every two of label, judges and people, in the order of `opinions.VOICES`."""
     known_noise: KnownNoise | None = None
     gold_rm: Estimate | None = None
     """The gold RM on gold validation."""
@@ -386,6 +387,7 @@ class ReportData(Part):
     best_round: int | None = None
     margins: Margins | None = None
     stage2: Stage2 | None = None
+    pool_map: PoolMap | None = None
     training: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Model name to its training metrics."""
     final: Final | None = None

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldsmith.evaluate.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Picture, ordered, picture, rows_height
-from goldsmith.evaluate.report.data import ACTIONS, Batch, Coverage, Final, Gold, Judges, Round, Stage2, Step
-from goldsmith.evaluate.report.shapes import forest, marked_line, stacked
+from goldsmith.evaluate.report.data import ACTIONS, Batch, Coverage, Final, Gold, Judges, Margins, Round, Stage2, Step
+from goldsmith.evaluate.report.shapes import forest, histogram_figure, marked_line, stacked
 from goldsmith.evaluate.statistics import Estimate
 
 MODEL_TITLES = {
@@ -241,6 +241,14 @@ def silver_figure(rounds: Sequence[Round]) -> Picture | None:
     )  # fmt: skip
 
 
+def curated_margins_figure(margins: Margins | None) -> Picture | None:
+    """How sure the best RM is of the labels that stage 2 left."""
+    if margins is None or margins.curated is None:
+        return None
+    titled = {ACTION_TITLES.get(name, name): counts for name, counts in margins.curated.series.items()}
+    return histogram_figure(margins.curated.model_copy(update={"series": titled}), "curated pairs", margins.pool)
+
+
 def decisions_figure(stage2: Stage2 | None) -> Picture | None:
     """Decisions by task, or over all when tasks are not known."""
     if stage2 is None or not stage2.by_action:
@@ -251,6 +259,7 @@ def decisions_figure(stage2: Stage2 | None) -> Picture | None:
     shown = {task: by_task[task] for task in tasks}
     if rest:
         shown["all other tasks"] = {action: sum(actions.get(action, 0) for actions in rest) for action in ACTIONS}
+    shown = {f"{task} ({sum(actions.values()):,})": actions for task, actions in shown.items()}
     rows = [
         {"task": task, "action": ACTION_TITLES[action], "order": ACTIONS.index(action), "pairs": actions[action]}
         for task, actions in shown.items()

@@ -11,6 +11,7 @@ import os
 import platform
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,6 @@ from goldsmith.evaluate.report.data import (
     JudgeRow,
     Judges,
     Margins,
-    Part,
     RecordedRow,
     Replies,
     ReportData,
@@ -40,6 +40,8 @@ from goldsmith.evaluate.report.data import (
     Step,
 )
 from goldsmith.evaluate.report.final import final_results
+from goldsmith.evaluate.report.opinions import Opinions, opinions
+from goldsmith.evaluate.report.part import Part
 from goldsmith.evaluate.report.replies import reply_rows
 from goldsmith.evaluate.statistics import Estimate, expected_calibration_error
 from goldsmith.store import Workspace
@@ -113,6 +115,13 @@ class _Reader:
 
     def __init__(self, workspace: Workspace, facts: dict[str, Facts], notes: list[str]) -> None:
         self.workspace, self.facts, self.notes = workspace, facts, notes
+        self.planted = tables.planted(workspace)
+
+    @cached_property
+    def opinions(self) -> Opinions | None:
+        """Label, judges and people compared; None before stage 2."""
+        decisions = self.workspace.table("decisions")
+        return opinions(decisions, self.planted) if tables.has_rows(decisions) else None
 
     def funnel(self) -> list[Step]:
         """Every set of counts in the facts, in the order of the flow; the pool table's own where facts have none."""
@@ -233,7 +242,8 @@ class _Reader:
         )
         rows = tables.gold_margins(self.workspace, number) if number is not None else []
         probabilities = [float(row["p"]) for row in rows]
-        pool = self._pool_histogram()
+        pool, curated = self.opinions.histograms() if self.opinions else (None, None)
+        pool = pool or self._pool_histogram()
         if not probabilities and pool is None:
             return None
         # A tie (p = 0.5) is no success, as everywhere (contracts: strict comparison).
@@ -242,6 +252,7 @@ class _Reader:
             round=number,
             gold=tables.histogram({"right": right, "wrong": wrong}) if probabilities else None,
             pool=pool,
+            curated=curated,
             calibration_error=expected_calibration_error(
                 [max(p, 1 - p) for p in probabilities], [p > 0.5 for p in probabilities]
             ),
@@ -249,11 +260,10 @@ class _Reader:
         )
 
     def _pool_histogram(self) -> Histogram | None:
-        """With the planted errors apart where there are any, else the facts' counts."""
-        _, known = tables.known_noise(self.workspace)
+        """The facts' counts of the labels as they came."""
         facts = self.facts.get("stage2", {}).get("p_histogram") or {}
-        if known is not None or not facts.get("edges") or not facts.get("pool"):
-            return known
+        if not facts.get("edges") or not facts.get("pool"):
+            return None
         row = {"edges": facts["edges"], "series": {"pool pairs": facts["pool"]}}
         return self._part(Histogram, row, "facts/stage2.json, p_histogram")
 
@@ -273,7 +283,8 @@ class _Reader:
             by_reason=facts.get("by_reason", {}),
             num_curated=self._num_curated(),
             by_task=tables.actions_by_task(self.workspace),
-            known_noise=tables.known_noise(self.workspace)[0],
+            agreement=self.opinions.agreements() if self.opinions else [],
+            known_noise=tables.known_noise(table, self.planted),
             gold_rm=_gold_rm(self.facts.get("scores", {}).get("gold_rm") or facts.get("gold_rm") or {}),
             statements=facts.get("statements", []),
             examples=tables.examples(self.workspace),

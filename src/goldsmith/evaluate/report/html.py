@@ -16,6 +16,7 @@ from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.advice import missing_stages
 from goldsmith.evaluate.report.charts import Picture
 from goldsmith.evaluate.report.data import ReportData
+from goldsmith.evaluate.report.opinions import VOICES
 from goldsmith.evaluate.report.words import write_words
 from goldsmith.store import atomic
 
@@ -69,7 +70,7 @@ def environment(*folders: Path) -> Any:
         say.plural, figures.model_title, _tone_title, _prose, readable,
     ):  # fmt: skip
         made.filters[function.__name__.lstrip("_")] = function
-    made.globals["action_titles"] = figures.ACTION_TITLES
+    made.globals |= {"action_titles": figures.ACTION_TITLES, "voices": VOICES}
     return made
 
 
@@ -91,7 +92,8 @@ def _pictures(data: ReportData) -> dict[str, Picture | None]:
         "rounds": figures.rounds_figure(data.rounds, data.best_round),
         "silver": figures.silver_figure(data.rounds),
         "gold_margins": shapes.histogram_figure(margins.gold if margins else None, "gold pairs"),
-        "pool_margins": shapes.histogram_figure(margins.pool if margins else None, "pool pairs"),
+        "pool_margins": shapes.histogram_figure(margins.pool, "pool pairs", margins.curated) if margins else None,
+        "curated_margins": figures.curated_margins_figure(margins),
         "decisions": figures.decisions_figure(data.stage2),
         "time": shapes.time_figure(data.cost.seconds),
     }

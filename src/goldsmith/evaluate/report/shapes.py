@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from goldsmith.evaluate.report import text as say
-from goldsmith.evaluate.report.charts import BLUE, ORANGE, SLATE, Picture, picture, rows_height
+from goldsmith.evaluate.report.charts import BLUE, GREEN, ORANGE, SLATE, Picture, picture, rows_height
 from goldsmith.evaluate.report.data import Histogram
 
-_SERIES_COLOURS = {"right": BLUE, "wrong": ORANGE, "left alone": BLUE, "reversed on purpose": ORANGE}
+_SERIES_COLOURS = {
+    "right": BLUE,
+    "wrong": ORANGE,
+    "left alone": BLUE,
+    "reversed on purpose": ORANGE,
+    "kept": BLUE,
+    "relabelled": GREEN,
+    "turned round": ORANGE,
+}
 
 
 def number_axis(alt: Any, most: float, is_narrow: bool) -> Any:
@@ -83,8 +91,14 @@ def stacked(
     return picture(make, alternative)
 
 
-def histogram_figure(histogram: Histogram | None, title: str) -> Picture | None:
-    """How sure the model is of the labels, by series."""
+def histogram_figure(histogram: Histogram | None, title: str, beside: Histogram | None = None) -> Picture | None:
+    """How sure the model is of the labels, by series.
+
+    Args:
+        histogram: the counts.
+        title: what is counted.
+        beside: another histogram that is compared with this one by eye; both get the same height for the same count.
+    """
     if histogram is None or not histogram.total:
         return None
     names = list(histogram.series)
@@ -93,7 +107,9 @@ def histogram_figure(histogram: Histogram | None, title: str) -> Picture | None:
         for place, name in enumerate(names)
         for low, high, num in zip(histogram.edges, histogram.edges[1:], histogram.series[name], strict=False)
     ]
-    most = max(sum(column) for column in zip(*histogram.series.values(), strict=False))
+    shown = [histogram] if beside is None else [histogram, beside]
+    most = max(sum(column) for one in shown for column in zip(*one.series.values(), strict=False))
+    height = {} if beside is None else {"domain": [0, most]}
 
     def make(alt: Any, is_narrow: bool) -> Any:
         colours = alt.Scale(domain=names, range=[_SERIES_COLOURS.get(name, BLUE) for name in names])
@@ -106,7 +122,7 @@ def histogram_figure(histogram: Histogram | None, title: str) -> Picture | None:
                     axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f", grid=False),
                 ),
                 x2="end:Q",
-                y=alt.Y("pairs:Q", stack="zero", title=title, axis=number_axis(alt, most, True)),
+                y=alt.Y("pairs:Q", stack="zero", title=title, scale=alt.Scale(**height), axis=number_axis(alt, most, True)),
                 color=alt.Color("series:N", scale=colours, legend=alt.Legend() if len(names) > 1 else None),
                 order=alt.Order("order:Q"),
             )

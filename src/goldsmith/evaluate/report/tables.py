@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.data import ACTIONS, Coverage, CoverageCell, ExamplePair, Histogram, KnownNoise
+from goldsmith.evaluate.report.opinions import BINS
 from goldsmith.identity import unit_interval
 from goldsmith.store import Table, Workspace
 
-BINS = 20
-"""Bins of the histograms of p."""
+UNKNOWN = "unknown"
+"""The task of pairs without attributes."""
 EXAMPLES_PER_ACTION = 2
 PROMPT_CHARACTERS, REPLY_CHARACTERS = 400, 600
 """What is shown of an example."""
@@ -73,14 +74,19 @@ def gold_dropped(workspace: Workspace) -> dict[str, int]:
 
 
 def actions_by_task(workspace: Workspace) -> dict[str, dict[str, int]]:
-    """Task to action to pairs, the most frequent tasks first; empty when either table is missing."""
+    """Task to action to pairs, the most frequent tasks first, pairs without attributes last; empty when either table is missing."""
     decisions, attributes = workspace.table("decisions"), workspace.table("attributes")
     if not (has_rows(decisions) and has_rows(attributes)):
         return {}
     result: dict[str, dict[str, int]] = {}
     for (task, action), number in sorted(_grouped(decisions, attributes, ["task"], "action").items()):
         result.setdefault(task, {})[action] = number
-    return dict(sorted(result.items(), key=lambda item: (-sum(item[1].values()), item[0])))
+    ordered = dict(sorted(result.items(), key=lambda item: (-sum(item[1].values()), item[0])))
+    rest = count_by(decisions, ["action"])
+    for counts in result.values():
+        rest.subtract({(action,): number for action, number in counts.items()})
+    unknown = {action: number for (action,), number in rest.items() if number > 0}
+    return {**ordered, UNKNOWN: unknown} if ordered and unknown else ordered
 
 
 def gold_margins(workspace: Workspace, round_number: int) -> list[dict[str, Any]]:
@@ -103,24 +109,22 @@ def histogram(values: dict[str, Sequence[float]], bins: int = BINS) -> Histogram
     return Histogram(edges=edges, series=series)
 
 
-def known_noise(workspace: Workspace) -> tuple[KnownNoise | None, Histogram | None]:
-    """What became of labels reversed on purpose, and the best RM's p on them; (None, None) where none were."""
-    decisions, flipped = workspace.table("decisions"), workspace.table("flipped_on_purpose")
-    if not (has_rows(decisions) and has_rows(flipped)):
-        return None, None
-    planted = {name for batch in flipped.batches(columns=["pair_id"]) for name in batch.column("pair_id").to_pylist()}
+def planted(workspace: Workspace) -> frozenset[str]:
+    """The ids of pairs whose label was reversed on purpose."""
+    table = workspace.table("flipped_on_purpose")
+    if not has_rows(table):
+        return frozenset()
+    return frozenset(name for batch in table.batches(columns=["pair_id"]) for name in batch.column("pair_id").to_pylist())
+
+
+def known_noise(decisions: Table, planted: Collection[str]) -> KnownNoise | None:
+    """What became of labels reversed on purpose and of the others; None where none were."""
+    if not (planted and has_rows(decisions)):
+        return None
     fates: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    bins: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
-    for row in _stream(decisions, ("pair_id", "action", "label_before", "label_after", "p_first")):
-        is_planted = row["pair_id"] in planted
-        fates[is_planted][_fate(row)] += 1
-        p = _p_label(row)
-        if p is not None:
-            bins[is_planted][min(BINS - 1, int(p * BINS))] += 1
-    names = {True: "reversed on purpose", False: "left alone"}
-    series = {names[key]: [bins[key][place] for place in range(BINS)] for key in (False, True)}
-    seen = Histogram(edges=[place / BINS for place in range(BINS + 1)], series=series)
-    return KnownNoise(reversed=dict(fates[True]), untouched=dict(fates[False])), seen if seen.total else None
+    for row in _stream(decisions, ("pair_id", "action", "label_before", "label_after")):
+        fates[row["pair_id"] in planted][_fate(row)] += 1
+    return KnownNoise(reversed=dict(fates[True]), untouched=dict(fates[False]))
 
 
 def _fate(row: dict[str, Any]) -> str:
