@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from goldsmith.curate.context import Context
 from goldsmith.errors import UserError
+from goldsmith.progress import Progress
 from goldsmith.store import Workspace
 
 
@@ -18,6 +20,7 @@ def write_report(workspace: Workspace, run_folder: Path | None = None) -> Path:
     Raises:
         UserError: nothing was ever run here.
     """
+    from goldsmith.curate.pool_map import pool_map
     from goldsmith.evaluate.report import write_report as write
     from goldsmith.evaluate.report.gather import gather
 
@@ -26,4 +29,6 @@ def write_report(workspace: Workspace, run_folder: Path | None = None) -> Path:
         if not runs:
             raise UserError(f"{workspace.root}: nothing to report, as nothing was run yet; begin with `goldsmith run`")
         run_folder = runs[-1]
-    return write(gather(workspace, run_folder), run_folder)
+    context = Context(workspace, run_folder, Progress())
+    data = gather(workspace, run_folder).model_copy(update={"pool_map": pool_map(context)})
+    return write(data, run_folder)

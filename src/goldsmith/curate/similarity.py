@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -59,11 +59,16 @@ def label_all(context: Context, fingerprint: str) -> dict[str, Any]:
 
 def read_attributes(context: Context) -> dict[str, Attributes]:
     """Return the attributes of every pair by its id."""
+    return attributes_of({row["pair_id"]: row for row in context.workspace.table("attributes").rows()})
+
+
+def attributes_of(rows: Mapping[str, dict[str, Any]]) -> dict[str, Attributes]:
+    """Return the attributes of stored rows by pair id."""
     found = {}
-    for row in context.workspace.table("attributes").rows():
+    for name, row in rows.items():
         desired = json.loads(row["desired"]) if row["desired"] else None
         row = {**row, "desired": desired, "made_by": json.loads(row["made_by"]), "confidence": json.loads(row["confidence"])}
-        found[row["pair_id"]] = Attributes.model_validate(row)
+        found[name] = Attributes.model_validate(row)
     return found
 
 
@@ -78,7 +83,7 @@ class SimilarPairs:
         contexts = {row["pair_id"]: row["context"] for row in [*rows, *more]}
         ids = sorted(contexts)
         attributes, proven = read_attributes(context), read_proven(context)
-        texts = [_text(contexts[name], attributes.get(name), proven) for name in ids]
+        texts = [embedded_text(contexts[name], attributes.get(name), proven) for name in ids]
         embedded = context.embedder.embed(texts, lambda done, total: context.progress.update(done, total, "texts embedded"))
         self.truncated = embedded.truncated
         self._vectors = embedded.vectors
@@ -103,7 +108,8 @@ class SimilarPairs:
         return self._vectors[places]
 
 
-def _text(context: str, attributes: Attributes | None, proven: Proven) -> str:
+def embedded_text(context: str, attributes: Attributes | None, proven: Proven) -> str:
+    """Return the text that stands for a stored context and its attributes in the embedding space."""
     turns = [Message.model_validate(turn) for turn in json.loads(context)]
     return pair_text(turns, attributes, proven.leave_out(attributes.made_by) if attributes else ())
 

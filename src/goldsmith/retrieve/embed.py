@@ -72,7 +72,7 @@ class Embedder:
         Raises:
             UserError: the model is not installed, or its files are not the pinned ones.
         """
-        keys = [hashlib.sha256(f"{self.digest}\n{text}".encode("utf-8", "surrogatepass")).digest() for text in texts]
+        keys = [self._key(text) for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
         with closing(_open(self.cache)) as connection:
             known = _read(connection, list(distinct))
@@ -89,6 +89,21 @@ class Embedder:
                     progress(done, len(distinct))
         matrix = np.stack([known[key][0] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
         return Embedded(vectors=matrix, truncated=sum(flag for _, flag in known.values()), cached=cached)
+
+    def known(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """Return the vectors of those texts that are in the cache, by text; nothing is embedded, and no cache is made.
+
+        Raises:
+            UserError: the model is not installed, so its digest, which the cache goes by, is not known.
+        """
+        if self.cache is None or not self.cache.is_file():
+            return {}
+        keys = {self._key(text): text for text in texts}
+        with closing(_open(self.cache)) as connection:
+            return {keys[key]: vector for key, (vector, _) in _read(connection, list(keys)).items()}
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(f"{self.digest}\n{text}".encode("utf-8", "surrogatepass")).digest()
 
     def _encode(self, texts: list[str]) -> tuple[Vectors, list[bool]]:
         model = self._load()

@@ -15,7 +15,7 @@ from goldsmith.evaluate.report import figures, shapes
 from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.advice import missing_stages
 from goldsmith.evaluate.report.charts import Picture
-from goldsmith.evaluate.report.data import ReportData
+from goldsmith.evaluate.report.data import ACTIONS, ReportData
 from goldsmith.evaluate.report.opinions import VOICES
 from goldsmith.evaluate.report.words import write_words
 from goldsmith.store import atomic
@@ -51,7 +51,8 @@ def render(data: ReportData) -> str:
         tiles=_tiles(data),
         missing=missing_stages(data),
         config=json.dumps(data.config, ensure_ascii=False, indent=2, sort_keys=False),
-        style=style(),
+        style=style() + (_HERE / "map.css").read_text(encoding="utf-8"),
+        map_actions=[action for action in ACTIONS if data.pool_map and data.pool_map.by_action.get(action)],
         created=readable(data.created),
     )
     return page

@@ -133,8 +133,8 @@ def _fate(row: dict[str, Any]) -> str:
     return "unchanged" if row["label_after"] == row["label_before"] else "turned"
 
 
-def _p_label(row: dict[str, Any]) -> float | None:
-    """The best RM's probability of the label before the decision."""
+def p_label(row: dict[str, Any]) -> float | None:
+    """`p_first` on the side of the label before the decision."""
     if row["p_first"] is None or row["label_before"] not in ("first", "second"):
         return None
     return float(row["p_first"] if row["label_before"] == "first" else 1.0 - row["p_first"])
@@ -145,17 +145,24 @@ def _stream(table: Table, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
+def rows_of(table: Table, pair_ids: Collection[str], columns: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    """The rows of a few pairs by id, in the table's order; one batch in memory at a time."""
+    found = {}
+    for batch in table.batches(columns=columns):
+        for place, name in enumerate(batch.column("pair_id").to_pylist()):
+            if name in pair_ids:
+                found[name] = batch.slice(place, 1).to_pylist()[0]
+    return found
+
+
 def examples(workspace: Workspace) -> list[ExamplePair]:
     """A few pairs of each action, drawn by hash, shortened and cleaned; empty when a table is missing."""
     decisions, pool = workspace.table("decisions"), workspace.table("pool")
     if not (has_rows(decisions) and has_rows(pool)):
         return []
     chosen = _draw(decisions, workspace.seed)
-    wanted, found = {row["pair_id"] for rows in chosen.values() for row in rows}, {}
-    for batch in pool.batches(columns=["pair_id", "context", "first", "second"]):
-        for place, name in enumerate(batch.column("pair_id").to_pylist()):
-            if name in wanted:
-                found[name] = batch.slice(place, 1).to_pylist()[0]
+    wanted = {row["pair_id"] for rows in chosen.values() for row in rows}
+    found = rows_of(pool, wanted, ["pair_id", "context", "first", "second"])
     return [
         _example(row, found[row["pair_id"]]) for action in ACTIONS for row in chosen.get(action, []) if row["pair_id"] in found
     ]
@@ -178,13 +185,13 @@ def _example(decision: dict[str, Any], pair: dict[str, Any]) -> ExamplePair:
     replies = (pair["first"], pair["second"])
     chosen, rejected = replies if decision["label_before"] != "second" else replies[::-1]
     return ExamplePair(
-        pair_id=decision["pair_id"], action=decision["action"], rule=decision["rule"] or "", p_label=_p_label(decision),
-        reason=say.shorten(decision["reason"] or "", 200), prompt=say.shorten(_last_turns(pair["context"]), PROMPT_CHARACTERS),
+        pair_id=decision["pair_id"], action=decision["action"], rule=decision["rule"] or "", p_label=p_label(decision),
+        reason=say.shorten(decision["reason"] or "", 200), prompt=say.shorten(last_turns(pair["context"]), PROMPT_CHARACTERS),
         chosen=say.shorten(chosen or "", REPLY_CHARACTERS), rejected=say.shorten(rejected or "", REPLY_CHARACTERS),
     )  # fmt: skip
 
 
-def _last_turns(context: str) -> str:
+def last_turns(context: str) -> str:
     """The last message of a stored context as text, with a note when there are earlier ones."""
     messages = json.loads(context)
     content = messages[-1]["content"] if messages else ""

@@ -1,0 +1,49 @@
+"""Vectors to points in the plane: principal components by singular values, with signs that do not depend on the library."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+HEIGHT = 0.6
+"""Height of the map in units of its width."""
+MARGIN = 0.02
+
+
+class Plane(NamedTuple):
+    """Points, and how much of the vectors they show."""
+
+    points: npt.NDArray[np.float64]
+    """[N, 2]: x in [0, 1] from the left, y in [0, HEIGHT] from the top."""
+    variance: float | None
+    """Share of the variance in the two components, in [0, 1]; None where the vectors do not vary."""
+
+
+def project(vectors: npt.NDArray[Any]) -> Plane:
+    """Return the first two principal components, both axes on one scale, centred in the map.
+
+    Args:
+        vectors: [N, D]. The largest entry of each component is positive, so the picture is the same on every machine.
+    """
+    places = np.zeros((len(vectors), 2))
+    centred = np.asarray(vectors, dtype=np.float64)
+    centred = centred - (centred.mean(axis=0) if len(centred) else 0.0)
+    total, shown = float((centred**2).sum()), None
+    if total > 1e-12:
+        _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
+        axes = axes[:2] * np.sign(axes[np.arange(len(axes[:2])), np.abs(axes[:2]).argmax(axis=1)])[:, None]
+        places[:, : len(axes)] = centred @ axes.T
+        shown = float((lengths[:2] ** 2).sum() / total)
+    return Plane(_fit(places), shown)
+
+
+def _fit(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scale and shift into the map; one factor for both axes, so that distances keep their proportions."""
+    if not len(places):
+        return places
+    low, high = places.min(axis=0), places.max(axis=0)
+    room, spread = np.array([1.0, HEIGHT]) - 2 * MARGIN, high - low
+    factor = min((room[axis] / spread[axis] for axis in (0, 1) if spread[axis] > 1e-9), default=1.0)
+    return (places - (low + high) / 2) * factor + np.array([0.5, HEIGHT / 2])
