@@ -93,3 +93,13 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match=r"retrieve\.embedder"):
         Embedder(str(tmp_path)).embed(["text"])
+
+
+def test_only_what_is_in_the_cache_is_known(embedder: Embedder, tmp_path: Path) -> None:
+    vector = embedder.embed(["a text that is embedded"]).vectors[0]
+    known = Embedder(cache=embedder.cache).known(["a text that is embedded", "a text that is not"])
+    assert list(known) == ["a text that is embedded"]
+    np.testing.assert_array_equal(known["a text that is embedded"], vector)
+    absent = tmp_path / "none.sqlite"
+    assert Embedder(cache=absent).known(["a text"]) == {}
+    assert not absent.exists()
