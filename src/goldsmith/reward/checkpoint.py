@@ -110,10 +110,33 @@ def trust_digests(known: Mapping[FileState, str]) -> None:
     _known.update(known)
 
 
+def file_states(folder: Path) -> frozenset[FileState]:
+    """Return the states of a folder's files, for `refuse_changed`."""
+    return frozenset(_state(path) for path in folder.iterdir() if path.is_file())
+
+
+def refuse_changed(folder: Path, before: frozenset[FileState]) -> None:
+    """Refuse a folder whose files are not those of `before`: what was read since may be parts of two models.
+
+    Raises:
+        UserError: a file was changed, added or taken away.
+    """
+    changed = sorted({path for path, _, _ in file_states(folder) ^ before})
+    if changed:
+        raise UserError(
+            f"{changed[0]} changed while the model was loaded, so parts of two models may have been read; load it again once its folder "
+            "is written"
+        )
+
+
+def _state(path: Path) -> FileState:
+    status = path.stat()
+    return (str(path), status.st_size, status.st_mtime_ns)
+
+
 def file_digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, which is read once as long as it does not change."""
-    status = path.stat()
-    state = (str(path), status.st_size, status.st_mtime_ns)
+    state = _state(path)
     if state not in _known:
         _known[state] = file_digest(path)
     return _known[state]
@@ -203,6 +226,19 @@ def load_weights(kind: Any, folder: Path, dtype: Any, *, replaced: Collection[st
     lost = sorted(found - set(replaced))
     if lost:
         raise UserError(f"{folder}: weights are missing or have another shape ({', '.join(lost[:4])}); fetch the model again")
+    return model
+
+
+def settled(model: Any) -> Any:
+    """Return a loaded model on its device and in evaluation mode, its weights in memory of its own.
+
+    As they are loaded, weights may be parts of the mapped file: who writes over it in place, as `cp` does, would change a model in use.
+    """
+    device = choose_device()
+    model = model.to(device).eval()
+    if device.type == "cpu":
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.data = tensor.data.clone()
     return model
 
 

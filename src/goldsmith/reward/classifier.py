@@ -19,6 +19,7 @@ from goldsmith.reward.checkpoint import (
     quiet_loading,
     read_config,
     read_tensor,
+    settled,
     tensor_files,
 )
 from goldsmith.reward.remote_code import trusts_code
@@ -50,7 +51,7 @@ def load_classifier(folder: Path, dtype: Dtype, *, remote_code: Sequence[str] = 
         # Loading rounds the head to the trunk's arithmetic; its own is on disk.
         model.score.weight.data = read_tensor(names[HEAD], HEAD).float()
     model.score.float()
-    return model.to(choose_device()).eval()
+    return settled(model)
 
 
 def open_classifier(

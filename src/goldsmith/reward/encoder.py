@@ -18,10 +18,10 @@ from goldsmith.identity import digest
 from goldsmith.reward.checkpoint import (
     Dtype,
     checkpoint_digest,
-    choose_device,
     load_tokenizer,
     locate,
     read_config,
+    settled,
 )
 from goldsmith.reward.classifier import open_classifier
 from goldsmith.reward.render import SHORTEST, Rendered, plain_text
@@ -185,7 +185,7 @@ class EncoderModel:
         # The head computes in float32 whatever the trunk does.
         classifier.classifier.float().register_forward_pre_hook(lambda head, given: tuple(states.float() for states in given))
         renderer = PairRenderer(folder, classifier.config, name=str(path_or_id), max_length=max_length)
-        return cls(classifier.to(choose_device()).eval(), renderer, checkpoint_digest(folder))
+        return cls(settled(classifier), renderer, checkpoint_digest(folder))
 
     def logits(self, sequences: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the raw logits of some sequences in one padded batch, float32 [R]."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 import time
@@ -262,7 +263,7 @@ def _listed(names: Any) -> str:
 def _refused(dialect: Dialect, refusal: Refusal, request_id: str) -> tuple[int, bytes, dict[str, str]]:
     headers = {"x-goldsmith-error": refusal.code}
     if refusal.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, round(refusal.retry_after_s)))
+        headers["retry-after"] = str(max(1, math.ceil(refusal.retry_after_s)))
     if refusal.status in (408, 413):
         # What is left of the body is not read.
         headers["connection"] = "close"

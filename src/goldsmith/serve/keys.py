@@ -100,7 +100,7 @@ class Keys:
 
     path: Path | None
     _callers: dict[str, tuple[Caller, Key]] = field(default_factory=dict)
-    _changed: int = -1
+    _read_as: tuple[int, ...] = ()
     _looked: float = float("-inf")
 
     def caller(self, authorization: str | None, api_key: str | None) -> Caller:
@@ -142,21 +142,27 @@ class Keys:
             return
         self._looked = now
         try:
-            if self.path.stat().st_mtime_ns != self._changed:
+            if _state(self.path) != self._read_as:
                 self._read(self.path)
         except (OSError, UserError):
-            # Better nobody than somebody whose key was withdrawn.
-            self._callers = {}
+            # Better nobody than somebody whose key was withdrawn; and not one refusal that says a key is wrong before the file is read again.
+            self._callers, self._read_as, self._looked = {}, (), float("-inf")
             raise Refusal(503, "keys-unreadable", "the server's file of keys cannot be read", retry_after_s=5.0) from None
 
     def _read(self, path: Path) -> None:
-        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        state = _state(path) if path.is_file() else ()
         before = {digest: caller for digest, (caller, _) in self._callers.items()}
         now = time.monotonic()
         self._callers = {key.sha256: (before.get(key.sha256) or _caller(key, now), key) for key in read_keys(path).keys}
         for caller, key in self._callers.values():
             _set_limits(caller, key, now)
-        self._changed = changed
+        self._read_as = state
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return what tells one version of a file from another: two that are written at once may have one date."""
+    status = path.stat()
+    return (status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 def read_keys(path: Path) -> KeyFile:

@@ -110,9 +110,13 @@ class Models:
         Raises:
             Refusal: 403, it is outside the allowed ones.
         """
-        found = Path(path).resolve()
         roots = [Path(root).resolve() for root in self._config.allow_models]
         own = [Path(known).resolve() for known in self._paths.values()]
-        if not found.is_dir() or not (found in own or any(found.is_relative_to(root) for root in roots)):
-            raise Refusal(403, "path-not-allowed", "that is no model folder within those the server may load (--allow-models)")
-        return found
+        try:
+            found = Path(path).resolve()
+            if found.is_dir() and (found in own or any(found.is_relative_to(root) for root in roots)):
+                return found
+        except (OSError, ValueError, RuntimeError):
+            # Too long a name, a zero byte, links that lead in a circle.
+            pass
+        raise Refusal(403, "path-not-allowed", "that is no model folder within those the server may load (--allow-models)")

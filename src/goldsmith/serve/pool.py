@@ -73,6 +73,7 @@ class ModelPool:
         pool = cls(name, path, config, metrics, rendering)
         try:
             await asyncio.gather(*(replica.start(config.start_timeout_s) for replica in pool._replicas))
+            rendering.refuse_changed()
         except BaseException:
             await asyncio.gather(*(replica.stop() for replica in pool._replicas), return_exceptions=True)
             rendering.close()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from goldsmith.errors import DataError
 from goldsmith.reward.calibration import Calibration, read_calibration
 from goldsmith.reward.card import read_card
-from goldsmith.reward.checkpoint import locate, read_config
+from goldsmith.reward.checkpoint import file_states, locate, read_config, refuse_changed
 from goldsmith.reward.encoder import PairRenderer, is_encoder
 from goldsmith.reward.readout import Pooling, open_renderer, to_the_read_token
 from goldsmith.reward.remote_code import trusts_code
@@ -49,6 +49,7 @@ class Rendering:
         from transformers import AutoConfig
 
         self.folder = locate(path_or_id)
+        self._read = file_states(self.folder)
         trusted = trusts_code(self.folder, read_config(self.folder), remote_code)
         self.pooling: Pooling = pooling or read_card(self.folder).get("pooling", "last")
         self._config: Any = AutoConfig.from_pretrained(str(self.folder), trust_remote_code=trusted)
@@ -65,6 +66,14 @@ class Rendering:
         self.max_length = self._one.max_length
         # One thread: a renderer remembers the last prompt, and tokenising runs beside the event loop all the same.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="render")
+
+    def refuse_changed(self) -> None:
+        """Make sure that workers which were started since read the same folder.
+
+        Raises:
+            UserError: its files are other ones than when tokenizer and template were read.
+        """
+        refuse_changed(self.folder, self._read)
 
     async def render(self, plan: Plan, *, truncate: bool) -> list[Rendered | DataError]:
         """Return each item's ids, or why it cannot be scored.

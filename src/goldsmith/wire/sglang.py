@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from goldsmith.wire.base import ForeignBody, Reply, Score, Usage
 
 CLASSIFY, EMBEDDINGS, RERANK = "/classify", "/v1/embeddings", "/v1/rerank"
@@ -68,7 +70,7 @@ class RerankRequest(ForeignBody):
     model: str | None = None
     query: str
     documents: list[str]
-    top_n: int | None = None
+    top_n: int | None = Field(default=None, ge=1)
     return_documents: bool = True
 
 

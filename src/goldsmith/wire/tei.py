@@ -14,9 +14,9 @@ Side = Literal["left", "right", "Left", "Right"]
 
 
 class PredictRequest(ForeignBody):
-    """Text rendered by the chat template; a pair of prompt and reply; or a list, each element a list of one text or of two."""
+    """Text rendered by the chat template, a pair of prompt and reply, or a batch: a list of lists of one text or of two."""
 
-    inputs: str | list[str | list[str]]
+    inputs: str | list[str] | list[list[str]]
     truncate: bool | None = None
     truncation_direction: Side | None = None
     raw_scores: bool | None = Field(default=None, description="`false` asks for a sigmoid; when absent, raw logits are given.")
@@ -48,7 +48,7 @@ class Rank(Reply):
     """One text's place."""
 
     index: int
-    text: str | None = None
+    text: str | None = Field(default=None, exclude_if=lambda text: text is None)
     score: Score
 
 

@@ -163,7 +163,7 @@ def test_overload_has_the_status_that_each_program_waits_for(start: Any, tiny_rm
     server = start({"tiny": tiny_rm})
 
     def refuse(self: Batcher, tokens: int, items: int) -> None:
-        raise Refusal(503, "overloaded", "too much", retry_after_s=7.0)
+        raise Refusal(503, "overloaded", "too much", retry_after_s=6.2)
 
     monkeypatch.setattr(Batcher, "admit", refuse)
     pair = {"query": "x", "documents": ["y"]}
@@ -174,6 +174,7 @@ def test_overload_has_the_status_that_each_program_waits_for(start: Any, tiny_rm
         ("/cohere/v2/rerank", pair, 429),
     ):
         response = server.post(path, json=body)
+        # Whole seconds, and never too early.
         assert (response.status_code, response.headers["retry-after"]) == (status, "7")
 
 

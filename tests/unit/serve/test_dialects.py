@@ -118,6 +118,9 @@ def test_sglang_embeddings_and_rerank(
     ranked = _post(server, "/sglang/v1/rerank", {"query": QUESTION[0]["content"], "documents": ["4", "5"]})
     assert [(entry["index"], entry["document"]) for entry in ranked] == [(index, "45"[index]) for index in best_first]
     assert [entry["score"] for entry in ranked] == [_near(both[index]) for index in best_first]
+    body = {"query": QUESTION[0]["content"], "documents": ["4", "5"]}
+    assert [entry["index"] for entry in _post(server, "/sglang/v1/rerank", {**body, "top_n": 1})] == best_first[:1]
+    _post(server, "/sglang/v1/rerank", {**body, "top_n": -1}, 400)
 
 
 def test_tei_predict(server: TestClient, text: str, golden: float, both: list[float]) -> None:
@@ -126,6 +129,10 @@ def test_tei_predict(server: TestClient, text: str, golden: float, both: list[fl
     assert _post(server, "/predict", {"inputs": [question, "4"]}) == [{"score": _near(both[0]), "label": "LABEL_0"}]
     many = _post(server, "/predict", {"inputs": [[question, "4"], [question, "5"], [text]]})
     assert [entry[0]["score"] for entry in many] == [_near(both[0]), _near(both[1]), _near(golden)]
+    # A list of one text is that text; a longer one is no batch, or two texts of it would pass for a prompt and its reply.
+    assert _post(server, "/predict", {"inputs": [text]}) == [{"score": _near(golden), "label": "LABEL_0"}]
+    for inputs in ([text] * 3, [text, [text]], [[text] * 3], [[]]):
+        assert _post(server, "/predict", {"inputs": inputs}, 422)["error_type"] == "Validation"
     sigmoid = _post(server, "/predict", {"inputs": text, "raw_scores": False})
     assert sigmoid[0]["score"] == _near(1 / (1 + math.exp(-golden)))
 
@@ -134,6 +141,9 @@ def test_tei_rerank(server: TestClient, both: list[float], best_first: list[int]
     body = {"query": QUESTION[0]["content"], "texts": ["4", "5"], "return_text": True}
     found = _post(server, "/tei/rerank", body)
     assert found == [{"index": index, "text": "45"[index], "score": _near(both[index])} for index in best_first]
+    # Nobody asked for texts: the field is absent, not null.
+    bare = _post(server, "/tei/rerank", {"query": QUESTION[0]["content"], "texts": ["4", "5"]})
+    assert bare == [{"index": index, "score": _near(both[index])} for index in best_first]
 
 
 def test_cohere_rerank(server: TestClient, both: list[float], best_first: list[int]) -> None:

@@ -56,6 +56,16 @@ def test_a_score_does_not_depend_on_its_neighbours(exports: dict[str, Path], mod
     assert engine.computed > 0
 
 
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_a_folder_that_is_written_over_does_not_change_a_model_in_use(exports: dict[str, Path], tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(exports[name], tmp_path / name)
+    engine = open_engine(_spec(folder))
+    before = score_sequences(engine, [(5, 6, 7, 8)])
+    for path in folder.iterdir():
+        path.write_bytes(bytes(path.stat().st_size))
+    assert score_sequences(engine, [(5, 6, 7, 9), (5, 6, 7, 8)])[1] == pytest.approx(before[0], abs=CLOSE)
+
+
 def test_an_engine_that_the_folder_is_not_made_for_is_refused(exports: dict[str, Path], tiny_rm: Path) -> None:
     with pytest.raises(UserError, match="is computed by onnx, and the engine 'torch' is asked for"):
         open_engine(_spec(exports["onnx"], "torch"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 from typing import Any, ClassVar
@@ -75,10 +76,31 @@ def test_a_version_that_cannot_be_used_leaves_the_old_one(start: Any, tiny_rm: P
     assert server.post(SCORE, json={"conversations": [ANSWERED]}).json()["results"][0]["score"] == pytest.approx(golden, abs=1e-4)
 
 
+def test_a_version_that_is_still_being_written_is_refused(
+    start: Any, tiny_rm: Path, other_rm: Path, tmp_path: Path, golden: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(other_rm, tmp_path / "new")
+    server = start({"tiny": tiny_rm}, allow_models=[tmp_path])
+    begin = LocalReplica.start
+
+    async def late(self: LocalReplica, timeout_s: float) -> None:
+        # Another template, after the server has read the one that was there.
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
+        await begin(self, timeout_s)
+
+    monkeypatch.setattr(LocalReplica, "start", late)
+    refused = _reload(server, path=str(folder))
+    assert refused.status_code == 409
+    assert "changed while the model was loaded" in refused.json()["error"]["message"]
+    assert server.post(SCORE, json={"conversations": [ANSWERED]}).json()["results"][0]["score"] == pytest.approx(golden, abs=1e-4)
+
+
 def test_a_reload_stays_within_the_allowed_folders(start: Any, tiny_rm: Path, other_rm: Path, tmp_path: Path) -> None:
     server = start({"tiny": tiny_rm}, allow_models=[tmp_path])
     (tmp_path / "link").symlink_to(other_rm)
-    for path in (other_rm, tmp_path / ".." / other_rm.parent.name, tmp_path / "link", tmp_path / "none", "/etc", "hub/name"):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    odd = ("", "zero\0byte", "x" * 5000, "/".join(["x" * 200] * 40), tmp_path / "circle")
+    for path in (other_rm, tmp_path / ".." / other_rm.parent.name, tmp_path / "link", tmp_path / "none", "/etc", "hub/name", *odd):
         refused = _reload(server, path=str(path))
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "path-not-allowed")
     assert _reload(server, path=str(tiny_rm)).status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -126,6 +127,31 @@ def test_a_killed_worker_costs_a_retryable_error_and_no_wrong_score(served: tupl
     assert wrong == []
     assert retried
     assert _worker(process).pid != killed.pid
+
+
+def test_a_folder_written_over_is_another_model_once_it_is_reloaded_and_not_before(
+    tiny_rm: Path, other_rm: Path, model: RewardModel, tmp_path: Path
+) -> None:
+    """Neither the weights in use nor the states that are kept of earlier requests mix two versions."""
+    folder = shutil.copytree(tiny_rm, tmp_path / "live")
+    new = RewardModel.load(other_rm, dtype="float32")
+    body = {"context": QUESTION, "replies": ["4", "5"]}
+    with _serving(f"live={folder}") as (address, _), httpx2.Client(timeout=PATIENCE_S) as http:
+
+        def ask() -> tuple[str, Any]:
+            found = http.post(address + "/goldsmith/v1/rank", json=body).json()
+            scores = {place["index"]: place["score"] for place in found["ranking"]}
+            return found["model_digest"], pytest.approx([scores[0], scores[1]], abs=1e-4)
+
+        before = (model.digest, list(model.score_replies(QUESTION, body["replies"])))
+        for _ in range(2):
+            assert ask() == before
+        assert 'goldsmith_reused_tokens_total{model="live"} 0.0' not in http.get(address + "/metrics").text
+        for path in other_rm.iterdir():
+            (folder / path.name).write_bytes(path.read_bytes())
+        assert ask() == before
+        assert http.post(address + "/goldsmith/v1/reload", json={}).json()["digest"] == new.digest
+        assert ask() == (new.digest, list(new.score_replies(QUESTION, body["replies"])))
 
 
 def test_connections_that_send_nothing_are_closed(served: tuple[str, Any]) -> None:

@@ -7,15 +7,17 @@ from random import Random
 
 import pytest
 
+import goldsmith.serve.engines
 from goldsmith.errors import UserError
 from goldsmith.reward.golden import golden_scores, write_golden
 from goldsmith.reward.model import RewardModel
 from goldsmith.reward.tiny import write_tiny_model
-from goldsmith.serve.engines import EngineSpec, open_engine
+from goldsmith.serve.engines import Engine, EngineSpec, open_engine
 from goldsmith.serve.engines.check import score_sequences
 from goldsmith.serve.engines.torch_engine import TorchEngine
 from goldsmith.serve.prefix_cache import PrefixTree
 from goldsmith.serve.share import Ids
+from tiny_encoder import write_tiny_encoder
 
 CLOSE = 1e-4
 
@@ -129,6 +131,42 @@ def test_a_model_that_does_not_give_its_golden_scores_is_refused(tmp_path: Path,
     write_golden(own, golden_scores(model))
     with pytest.raises(UserError, match=r"golden_scores\.jsonl:1: the golden score is"):
         open_engine(_spec(own))
+
+
+def _write_over(folder: Path, other: Path) -> None:
+    """Give a folder another one's files, each in its place on the disk, as `cp` does."""
+    for path in other.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder"])
+def test_a_folder_that_is_written_over_does_not_change_a_model_in_use(tmp_path: Path, kind: str) -> None:
+    def write(name: str, seed: int) -> Path:
+        if kind == "encoder":
+            return write_tiny_encoder(tmp_path / name, seed=seed)
+        return write_tiny_model(tmp_path / name, seed=seed, num_labels=1)
+
+    folder, other = write("one", 4), write("other", 5)
+    engine = open_engine(_spec(folder))
+    before = score_sequences(engine, [(5, 6, 7, 8)])
+    _write_over(folder, other)
+    assert score_sequences(engine, [(5, 6, 7, 9), (5, 6, 7, 8)])[1] == pytest.approx(before[0], abs=CLOSE)
+    assert score_sequences(open_engine(_spec(folder)), [(5, 6, 7, 8)]) != pytest.approx(before, abs=CLOSE)
+
+
+def test_a_folder_that_changes_while_it_is_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_tiny_model(tmp_path / "one", seed=4, num_labels=1)
+    other = write_tiny_model(tmp_path / "other", seed=5, num_labels=1)
+    opened = goldsmith.serve.engines._opened
+
+    def slowly(spec: EngineSpec) -> Engine:
+        engine = opened(spec)
+        _write_over(folder, other)
+        return engine
+
+    monkeypatch.setattr(goldsmith.serve.engines, "_opened", slowly)
+    with pytest.raises(UserError, match="changed while the model was loaded"):
+        open_engine(_spec(folder))
 
 
 def test_an_unknown_engine_is_refused(tiny_rm: Path) -> None:

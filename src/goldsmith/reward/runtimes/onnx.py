@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime
 
+from goldsmith.reward.runtimes import FILES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,9 +34,12 @@ class OnnxRuntime:
         options.log_severity_level = _ERRORS_ONLY
         if threads:
             options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        graph, weights = (folder / name for name in FILES["onnx"])
+        held = weights.read_bytes() if weights.is_file() else b""
+        if held:
+            # By itself it maps the file, and one that is written over in place would change a model in use.
+            options.add_external_initializers_from_files_in_memory([weights.name], [held], [len(held)])
+        self._session = onnxruntime.InferenceSession(str(graph), sess_options=options, providers=["CPUExecutionProvider"])
         shape = next(entry.shape for entry in self._session.get_inputs() if entry.name == "past")
         self._pairs, self._heads, self._width = int(shape[0]), int(shape[2]), int(shape[4])
         self._prefix = np.array(prefix, np.int64)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openvino
-from openvino.properties import device, hint, inference_num_threads
+from openvino.properties import device, enable_mmap, hint, inference_num_threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,8 @@ class OpenVinoRuntime:
             properties: further properties of OpenVINO, for benchmarks.
         """
         core = openvino.Core()
+        # A mapped file that is written over in place would change a model in use.
+        core.set_property({enable_mmap(): False})
         is_native = _BF16 in core.get_property("CPU", device.capabilities())
         self.arithmetic = "bfloat16" if is_native and dtype in ("bf16", "int8", "int4") else "float32"
         precision = openvino.Type.bf16 if self.arithmetic == "bfloat16" else openvino.Type.f32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from goldsmith.serve.dialects.base import Dialect, Route
 from goldsmith.serve.items import Activation, Conversation, Item, Outcome, Plan, Text
@@ -21,15 +21,15 @@ _TYPES = {
 }
 
 
-def _is_single(inputs: str | list[str | list[str]]) -> bool:
-    """One text, or one pair of prompt and reply."""
-    return isinstance(inputs, str) or (len(inputs) == 2 and all(isinstance(entry, str) for entry in inputs))
+def _is_single(inputs: str | list[str] | list[list[str]]) -> bool:
+    """One text, or one pair of prompt and reply; a list of lists is a batch."""
+    return isinstance(inputs, str) or isinstance(inputs[0], str)
 
 
 def _plan_predict(request: wire.PredictRequest) -> Plan:
-    entries = [request.inputs] if _is_single(request.inputs) else list(request.inputs)
-    if not entries:
+    if not request.inputs:
         raise bad_request("no-input", "`inputs` is empty")
+    entries: Any = [request.inputs] if _is_single(request.inputs) else request.inputs
     return Plan(
         items=[_item(entry) for entry in entries],
         activation=_activation(request.raw_scores),
@@ -39,11 +39,15 @@ def _plan_predict(request: wire.PredictRequest) -> Plan:
     )
 
 
-def _item(entry: str | list[str] | list[str | list[str]]) -> Item:
+def _item(entry: str | list[str]) -> Item:
     texts = [entry] if isinstance(entry, str) else entry
-    if len(texts) not in (1, 2) or not all(isinstance(text, str) for text in texts):
-        raise bad_request("no-input", "an element of `inputs` holds one rendered text, or a prompt and its reply")
-    return Text(str(texts[0])) if len(texts) == 1 else Conversation.pair(str(texts[0]), str(texts[1]))
+    if len(texts) not in (1, 2):
+        raise bad_request(
+            "invalid",
+            f"`inputs` holds a list of {len(texts)} texts, and one text or a prompt and its reply are read; send a batch as "
+            '`[["text"], ["prompt", "reply"]]`',
+        )
+    return Text(texts[0]) if len(texts) == 1 else Conversation.pair(texts[0], texts[1])
 
 
 def _predict(request: wire.PredictRequest, outcome: Outcome) -> wire.Predictions:

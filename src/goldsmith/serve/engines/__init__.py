@@ -69,11 +69,15 @@ def open_engine(spec: EngineSpec) -> Engine:
     """Return the engine of a model, checked against its golden scores.
 
     Raises:
-        UserError: no such engine, the model cannot be used, or does not give its golden scores.
+        UserError: no such engine, the model cannot be used, does not give its golden scores, or changed while it was loaded.
     """
+    from goldsmith.reward.checkpoint import file_states, locate, refuse_changed
     from goldsmith.serve.engines.check import check_engine
 
+    folder = locate(spec.path)
+    before = file_states(folder)
     engine = _opened(spec)
+    refuse_changed(folder, before)
     check_engine(engine, spec)
     return engine
 
