@@ -1,7 +1,16 @@
-"""Conversations that the tests of the server send."""
+"""Conversations that the tests of the server send, and a server as a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
 ANSWERED = [*QUESTION, {"role": "assistant", "content": "4"}]
+PATIENCE_S = 120.0
 
 
 def valid_bodies(text: str) -> dict[str, dict[str, object]]:
@@ -34,3 +43,23 @@ def valid_bodies(text: str) -> dict[str, dict[str, object]]:
         "/verl/v1/embeddings": {"model": "tiny", "input": text},
         "/llamafactory/v1/score/evaluation": {"model": "tiny", "messages": [text]},
     }
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `goldsmith serve` in float32 on any free port; give its address and its process, which is ended afterwards."""
+    command = [sys.executable, "-m", "goldsmith", "serve", *arguments, "--port", "0", "--dtype", "float32"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        errors: list[str] = []
+        assert process.stdout is not None
+        assert process.stderr is not None
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
+        reader.start()
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http"), "".join(errors)
+            yield address, process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+            reader.join(PATIENCE_S)

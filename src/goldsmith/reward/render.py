@@ -6,6 +6,7 @@ generation prompt, no second BOS. What the template inserts by itself stays, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,9 @@ LONGEST = 16_384
 """Tokens of a rendered conversation at most, unless set (spec 1)."""
 SHORTEST = 16
 """A smaller limit would leave nothing of a conversation."""
+
+ROLES = frozenset({"system", "user", "assistant", "tool"})
+"""Roles that every chat model may have; others only where its template names them."""
 
 TruncationSide = Literal["left", "right"]
 
@@ -142,11 +146,12 @@ class Renderer:
             where: name of the row in messages, a pair id for instance.
 
         Raises:
-            DataError: an empty reply, a part that is no text, a conversation the template refuses, one that begins with two BOS
-                because its text does, or one that ends in the pad token.
+            DataError: an empty reply, a part that is no text, a role that is not known, a conversation the template refuses, one that
+                begins with two BOS because its text does, or one that ends in the pad token.
         """
         where = where or "conversation"
         messages = [_message(turn, where) for turn in context]
+        self._check_roles(messages, where)
         text = plain_text(reply, where)
         if not text.strip() and not self.allows_empty:
             raise DataError(f"{where}: the reply is empty ({text!r}), and nothing in it can be judged; drop it")
@@ -180,6 +185,14 @@ class Renderer:
             )
         if self._checks_pad and ids[-1] == self.pad_id:
             raise DataError(f"{where}: ends in the pad token of {self.name}, so its reward would be read elsewhere; drop it")
+
+    def _check_roles(self, messages: list[dict[str, Any]], where: str) -> None:
+        for role in {turn["role"] for turn in messages} - ROLES:
+            # Most templates write any role into the text; the model has learnt those that its template or everybody knows.
+            if not re.search(rf"""['"]{re.escape(role)}\\?['"]""", str(self.tokenizer.chat_template)):
+                raise DataError(
+                    f"{where}: a turn has the role {role[:40]!r}, which {self.name} does not know; use {', '.join(sorted(ROLES))}"
+                )
 
     def _prompt_ids(self, messages: list[dict[str, Any]], where: str) -> tuple[int, ...]:
         # The replies to one context come one after the other: its prompt is rendered once.

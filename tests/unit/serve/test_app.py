@@ -76,6 +76,7 @@ def test_bodies_that_are_too_large_are_refused_before_they_are_read(start: Any, 
         ([*QUESTION, {"role": "assistant", "content": None}], "has no content"),
         ([{"role": "user", "content": [{"type": "image", "url": "x"}]}, ANSWERED[1]], "part of type 'image'"),
         ([*QUESTION, {"role": "assistant", "content": [{"type": "image_url"}]}], "part of type 'image_url'"),
+        ([{"role": "wizard", "content": "x"}, *ANSWERED], "a turn has the role 'wizard', which tiny does not know"),
         ([{"role": "user", "content": "x" * 600}, ANSWERED[1]], "above the model's maximum of 512"),
         ([{"role": "user", "content": "x" * 100_000}, ANSWERED[1]], "characters, above the"),
     ],
@@ -95,7 +96,7 @@ def test_a_role_that_the_template_refuses(tmp_path: Path, tiny_rm: Path, start: 
         "{% for message in messages %}{% if message['role'] not in ['user', 'assistant'] %}{{ raise_exception('Unknown role') }}"
     )
     (folder / "chat_template.jinja").write_text(template.replace("{% for message in messages %}", strict + "{% endif %}", 1))
-    response = _score(start({"strict": folder}), [{"role": "wizard", "content": "x"}, *ANSWERED])
+    response = _score(start({"strict": folder}), [{"role": "tool", "content": "x"}, *ANSWERED])
     assert _code(response, 400) == "not-scorable"
     assert "Unknown role" in response.text
 

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,34 +22,13 @@ from goldsmith.client import Client
 from goldsmith.reward.golden import golden_scores, write_golden
 from goldsmith.reward.model import RewardModel
 from goldsmith.serve.verify import verify_server
-from serving import ANSWERED, QUESTION
+from serving import ANSWERED, PATIENCE_S, QUESTION, serving
 
 SCORE = "/goldsmith/v1/score"
-PATIENCE_S = 120.0
-
-
-@contextmanager
-def _serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "goldsmith", "serve", *arguments, "--port", "0", "--dtype", "float32"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        errors: list[str] = []
-        assert process.stdout is not None
-        assert process.stderr is not None
-        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()))
-        reader.start()
-        try:
-            address = process.stdout.readline().strip()
-            assert address.startswith("http"), "".join(errors)
-            yield address, process
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
-            reader.join(PATIENCE_S)
-
 
 @pytest.fixture(scope="module")
 def served(tiny_rm: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    with _serving(
+    with serving(
         str(tiny_rm), "--set", "header_timeout_s=0.5", "--set", "body_timeout_s=0.5", "--set", "max_body_mb=1"
     ) as server:
         yield server
@@ -136,7 +114,7 @@ def test_a_folder_written_over_is_another_model_once_it_is_reloaded_and_not_befo
     folder = shutil.copytree(tiny_rm, tmp_path / "live")
     new = RewardModel.load(other_rm, dtype="float32")
     body = {"context": QUESTION, "replies": ["4", "5"]}
-    with _serving(f"live={folder}") as (address, _), httpx2.Client(timeout=PATIENCE_S) as http:
+    with serving(f"live={folder}") as (address, _), httpx2.Client(timeout=PATIENCE_S) as http:
 
         def ask() -> tuple[str, Any]:
             found = http.post(address + "/goldsmith/v1/rank", json=body).json()
@@ -200,7 +178,7 @@ def test_the_client_talks_to_it(served: tuple[str, Any], model: RewardModel) -> 
 def test_what_was_accepted_is_answered_before_it_stops(tiny_rm: Path, model: RewardModel) -> None:
     replies = [f"{'x' * 300}{number}" for number in range(150)]
     found: list[Any] = []
-    with _serving(str(tiny_rm), "--set", "token_budget=512", "--set", "prefix_cache_mb=0") as (address, process):
+    with serving(str(tiny_rm), "--set", "token_budget=512", "--set", "prefix_cache_mb=0") as (address, process):
         pids = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
         with httpx2.Client(timeout=PATIENCE_S) as http:
             body = {"context": QUESTION, "replies": replies}
@@ -220,7 +198,7 @@ def test_what_was_accepted_is_answered_before_it_stops(tiny_rm: Path, model: Rew
 
 
 def test_workers_do_not_outlive_a_killed_server(tiny_rm: Path) -> None:
-    with _serving(str(tiny_rm)) as (_, process):
+    with serving(str(tiny_rm)) as (_, process):
         pids = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
         assert pids
         process.kill()
