@@ -99,7 +99,7 @@ def _torch(start: Start, threads: int) -> tuple[Call, int]:
 
     torch.set_num_threads(threads)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[start.dtype]
-    model = AutoModelForSequenceClassification.from_pretrained(start.folder, dtype=kind).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(start.folder, dtype=kind, use_safetensors=True).eval()
 
     def call(ids: NDArray[np.int64]) -> None:
         with torch.inference_mode():

@@ -91,7 +91,7 @@ def compare(
         pairs_from: name of the pairs' file.
 
     Raises:
-        UserError: the export gives no number where the original does, or no pair can be scored.
+        UserError: the export gives no number where the original does, no pair can be scored, or the original decides none.
     """
     sound = [index for index in range(len(pairs)) if all(before[2 * index + side].value is not None for side in (0, 1))]
     if not sound:
@@ -103,6 +103,11 @@ def compare(
     old, new = (np.array([rewards[row].value for row in rows], np.float64) for rewards in (before, after))
     tokens = np.array([before[row].tokens for row in rows])
     label = [pairs[index].label for index in sound]
+    if (old[0::2] == old[1::2]).all():
+        raise UserError(
+            f"{pairs_from}: the model prefers no reply of any pair, so there is no decision that an export could keep; is its head lost? "
+            "Train it again, or give other pairs with --pairs"
+        )
     told = {name: _compared(old, new, chosen) for name, chosen in _lengths(tokens) if chosen.any()}
     return Parity(
         way=way,

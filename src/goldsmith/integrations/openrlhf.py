@@ -1,8 +1,8 @@
 """A reward file for OpenRLHF: `--reward.remote_url /path/to/goldsmith/integrations/openrlhf.py`.
 
-The server's own `/get_reward` needs no file: `--reward.remote_url http://127.0.0.1:8600/get_reward`. This file adds a deadline, an API key,
-and an exception where OpenRLHF's client would go on with no reward at all. It is set by environment variables: GOLDSMITH_URL,
-GOLDSMITH_API_KEY, GOLDSMITH_DEADLINE_S.
+The server's own `/get_reward` needs no file: `--reward.remote_url http://127.0.0.1:8600/get_reward`. This file adds a deadline within which
+it waits as the server asks, and an API key. OpenRLHF logs what it raises, and has no reward for that sample. It is set by environment
+variables: GOLDSMITH_URL, GOLDSMITH_API_KEY, GOLDSMITH_DEADLINE_S.
 """
 
 from __future__ import annotations

@@ -14,7 +14,10 @@ from goldsmith.models import base_model_path
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
-_CONTENT = ("*.safetensors", "config.json", "tokenizer*.json", "*.jinja", "special_tokens_map.json", "vocab.json", "merges.txt")
+_CONTENT = (
+    *("*.safetensors", "config.json", "*.jinja"),
+    *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "*.model"),
+)
 
 
 def locate(name: str | Path) -> Path:
@@ -54,10 +57,11 @@ def tensor_files(folder: Path) -> dict[str, Path]:
     """Return the name of every tensor in a folder's safetensors files, with its file.
 
     Raises:
-        UserError: a file is broken.
+        UserError: a file is broken, or an index names one that is not there.
     """
     from safetensors import SafetensorError, safe_open
 
+    _check_index(folder)
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
@@ -66,6 +70,20 @@ def tensor_files(folder: Path) -> dict[str, Path]:
         except (OSError, SafetensorError) as error:
             raise UserError(f"{path}: the weights cannot be loaded ({error}); fetch or train the model again") from None
     return found
+
+
+def _check_index(folder: Path) -> None:
+    """Refuse an index whose weights lie elsewhere: they would be read, and the digest would know nothing of them."""
+    index, present = folder / "model.safetensors.index.json", {path.name for path in folder.glob("*.safetensors")}
+    if not index.is_file() or "model.safetensors" in present:
+        return
+    try:
+        named = sorted({str(name) for name in json.loads(index.read_bytes())["weight_map"].values()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{index}: is no index of weights ({type(error).__name__}: {error}); fetch the model again") from None
+    for name in named:
+        if name not in present:
+            raise UserError(f"{index}: names the weights {name!r}, which are not in this folder; fetch the model again")
 
 
 def read_tensor(path: Path, name: str) -> Any:
@@ -217,7 +235,7 @@ def load_weights(kind: Any, folder: Path, dtype: Any, *, replaced: Collection[st
     try:
         with quiet_loading():
             model, report = kind.from_pretrained(
-                str(folder), dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
+                str(folder), dtype=dtype, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **options
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch the model again") from None

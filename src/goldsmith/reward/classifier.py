@@ -73,6 +73,8 @@ def open_classifier(
             model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
                 str(folder),
                 dtype=choose_dtype(dtype, choose_device()),
+                # Else a pickle is read where the safetensors have a name that the library does not look for.
+                use_safetensors=True,
                 output_loading_info=True,
                 # Reported below with their names; not ignored.
                 ignore_mismatched_sizes=True,

@@ -53,9 +53,12 @@ def test_a_pair_belongs_to_the_length_of_its_longer_conversation() -> None:
     assert {name: told.pairs for name, told in found.by_length.items()} == {"<= 512": 1, "> 1024": 1}
 
 
-def test_equal_rewards_are_no_decision() -> None:
-    found = compare([_pair("one", "tie")], _rewards(1.0, 1.0), _rewards(1.0, 1.2), way="w", arithmetic="a", pairs_from="p")
-    assert (found.overall.pairs, found.overall.changed, found.accuracy_before) == (0, 0, None)
+def test_equal_rewards_are_no_decision_and_a_model_without_any_is_not_compared() -> None:
+    pairs = [_pair("one", "tie"), _pair("two", "tie")]
+    found = compare(pairs, _rewards(1.0, 1.0, 1.0, 0.0), _rewards(1.0, 1.2, 1.0, 0.0), way="w", arithmetic="a", pairs_from="p")
+    assert (found.overall.pairs, found.overall.changed, found.accuracy_before) == (1, 0, None)
+    with pytest.raises(UserError, match="p: the model prefers no reply of any pair"):
+        compare(pairs, _rewards(1.0, 1.0, 2.0, 2.0), _rewards(1.0, 5.0, 2.0, 9.0), way="w", arithmetic="a", pairs_from="p")
 
 
 def test_what_the_original_cannot_score_is_left_out_and_what_only_the_export_cannot_is_refused() -> None:

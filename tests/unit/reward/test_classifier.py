@@ -144,3 +144,35 @@ def test_a_text_with_a_token_without_an_embedding(folder: Path):
     model = RewardModel.load(folder)
     with pytest.raises(DataError, match="reply 1: its tokenizer gives token 259, and the model has embeddings for 259"):
         model.score_replies([{"role": "user", "content": "hi"}], ["hello", "<extra>"])
+
+
+def test_a_pickle_is_not_read_where_the_safetensors_have_another_name(folder: Path):
+    tensors = load_file(folder / "model.safetensors")
+    torch.save(tensors, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    for load in (RewardModel.load, lambda path: load_backbone(RewardConfig(base=str(path))).trunk):
+        with pytest.raises(UserError, match=r"no file named model\.safetensors"):
+            load(folder)
+
+
+@pytest.mark.parametrize(
+    ("index", "told"),
+    [
+        (
+            '{"weight_map": {"score.weight": "../elsewhere/part.safetensors"}}',
+            "names the weights '../elsewhere/part.safetensors'",
+        ),
+        ('{"weight_map": {"score.weight": "lost.safetensors"}}', "which are not in this folder"),
+        ("{", "is no index of weights"),
+        ("[]", "is no index of weights"),
+        ('{"weight_map": ["x"]}', "is no index of weights"),
+    ],
+)
+def test_an_index_names_only_what_is_in_its_folder(folder: Path, index: str, told: str):
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(folder / "model.safetensors", elsewhere / "part.safetensors")
+    (folder / "model.safetensors").rename(folder / "part.safetensors")
+    (folder / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(UserError, match=told):
+        RewardModel.load(folder)

@@ -27,3 +27,11 @@ def test_what_another_process_read_is_not_read_again_unless_it_changed(tmp_path:
     os.utime(tmp_path / "model.safetensors", ns=(1, 1))
     assert checkpoint_digest(tmp_path) != before
     assert read == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["tokenizer.model", "vocab.txt", "added_tokens.json"])
+def test_every_file_of_a_tokenizer_decides_the_digest(tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    before = checkpoint_digest(tmp_path)
+    (tmp_path / name).write_text("x")
+    assert checkpoint_digest(tmp_path) != before

@@ -186,7 +186,9 @@ def test_a_reply_longer_than_the_limit_keeps_its_end(tokenizer):
 
 def test_a_role_that_nobody_knows_is_refused_and_one_that_the_template_names_is_not(tokenizer):
     turns = [{"role": "ipython", "content": "4"}, {"role": "user", "content": "What is it?"}]
-    with pytest.raises(DataError, match=r"a turn has the role 'ipython', which m does not know; use assistant, system, tool, user"):
+    with pytest.raises(
+        DataError, match=r"a turn has the role 'ipython', which m does not know; use assistant, system, tool, user"
+    ):
         Renderer(tokenizer, name="m").render(turns, "4")
     tokenizer.chat_template = "{% if messages[0].role == 'ipython' %}{% endif %}" + tokenizer.chat_template
     assert Renderer(tokenizer, name="m").render(turns, "4").ids

@@ -57,7 +57,9 @@ def test_a_score_does_not_depend_on_its_neighbours(exports: dict[str, Path], mod
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_a_folder_that_is_written_over_does_not_change_a_model_in_use(exports: dict[str, Path], tmp_path: Path, name: str) -> None:
+def test_a_folder_that_is_written_over_does_not_change_a_model_in_use(
+    exports: dict[str, Path], tmp_path: Path, name: str
+) -> None:
     folder = shutil.copytree(exports[name], tmp_path / name)
     engine = open_engine(_spec(folder))
     before = score_sequences(engine, [(5, 6, 7, 8)])

@@ -100,7 +100,15 @@ def test_a_reload_stays_within_the_allowed_folders(start: Any, tiny_rm: Path, ot
     (tmp_path / "link").symlink_to(other_rm)
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     odd = ("", "zero\0byte", "x" * 5000, "/".join(["x" * 200] * 40), tmp_path / "circle")
-    for path in (other_rm, tmp_path / ".." / other_rm.parent.name, tmp_path / "link", tmp_path / "none", "/etc", "hub/name", *odd):
+    for path in (
+        other_rm,
+        tmp_path / ".." / other_rm.parent.name,
+        tmp_path / "link",
+        tmp_path / "none",
+        "/etc",
+        "hub/name",
+        *odd,
+    ):
         refused = _reload(server, path=str(path))
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "path-not-allowed")
     assert _reload(server, path=str(tiny_rm)).status_code == 200

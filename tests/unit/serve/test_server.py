@@ -26,6 +26,7 @@ from serving import ANSWERED, PATIENCE_S, QUESTION, serving
 
 SCORE = "/goldsmith/v1/score"
 
+
 @pytest.fixture(scope="module")
 def served(tiny_rm: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     with serving(
