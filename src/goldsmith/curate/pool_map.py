@@ -18,7 +18,7 @@ from goldsmith.errors import UserError
 from goldsmith.evaluate.report import tables
 from goldsmith.evaluate.report import text as say
 from goldsmith.evaluate.report.pool_parts import MapPoint, PoolMap
-from goldsmith.evaluate.report.projection import project
+from goldsmith.evaluate.report.projection import project, spread
 from goldsmith.identity import unit_interval
 from goldsmith.store import Table
 
@@ -44,7 +44,10 @@ def pool_map(context: Context) -> PoolMap | None:
         return PoolMap(reason=reason, num_decided=decisions.num_rows)
     plane = project(np.stack([places[name] for name in names]))
     lengths = next((cut for cut in LENGTHS if _bytes(pairs, names, cut) <= TEXT_BYTES), LENGTHS[-1])
-    points = [_point(sample[name], pairs[name], place, lengths) for name, place in zip(names, plane.points.tolist(), strict=True)]
+    points = [
+        _point(sample[name], pairs[name], place, lengths)
+        for name, place in zip(names, spread(plane.points).tolist(), strict=True)
+    ]
     return PoolMap(
         points=sorted(points, key=lambda point: (point.x, point.y, point.pair_id)), num_decided=decisions.num_rows,
         by_action=dict(Counter(point.action for point in points)), num_without_vector=len(sample) - len(points),

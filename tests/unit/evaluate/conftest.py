@@ -23,6 +23,7 @@ from goldsmith.evaluate.report.data import (
     Stage2,
     Step,
 )
+from goldsmith.evaluate.report.pool_parts import Agreement, MapPoint, PoolMap
 from goldsmith.evaluate.statistics import Estimate
 
 TASKS = [
@@ -112,12 +113,22 @@ def full_report() -> ReportData:
             pool=Histogram(edges=edges, series={
                 "left alone": [2, 4, 8, 12, 18, 25, 34, 45, 60, 72, 90, 105, 120, 118, 110, 95, 80, 60, 40, 22],
                 "reversed on purpose": [10, 18, 26, 30, 38, 42, 46, 44, 40, 36, 30, 26, 22, 18, 14, 10, 8, 6, 4, 2]}),
+            curated=Histogram(edges=edges, series={"keep": [0] * 10 + [40, 60, 80, 90, 70, 60, 50, 30, 20, 10], "relabel": [1] * 20, "flip": [9] * 20}),
             calibration_error=0.061, share_gold_below=0.28,
+        ),
+        pool_map=PoolMap(
+            points=[
+                MapPoint(x=0.2 + 0.2 * i, y=0.3, pair_id=f"{i:032x}", action=action, label_before="first", label_after="second", reason="failed article-keep",
+                         p_label=0.31, prompt=f"Prompt {i}", first=f"First reply {i}", second=f"Second reply {i}")
+                for i, action in enumerate(("keep", "flip", "flip", "drop"))
+            ],
+            num_decided=1599, by_action={"keep": 1, "flip": 2, "drop": 1}, variance=0.2, prompt_characters=300, reply_characters=600,
         ),
         stage2=Stage2(
             by_action=by_action, by_rule={"article-keep": by_action["keep"], "recycle-all": by_action["flip"], "tie": 84, "human": 28}, by_task=by_task,
             known_noise=KnownNoise(reversed={"unchanged": 160, "turned": 300, "dropped": 20}, untouched={"unchanged": 960, "turned": 95, "dropped": 64}),
             gold_rm=estimate(0.73, 0.14, 33, 30),
+            agreement=[Agreement(one="label", other="best RM", num_pairs=1580, num_same=1103), Agreement(one="best RM", other="gold RM", num_pairs=1590, num_same=1201)],
             examples=[
                 ExamplePair(pair_id="9f" * 16, action="keep", rule="article-keep", reason="the gold RM agrees with the label", p_label=0.81,
                             prompt="What is 17 times 23? Reply with the number alone.", chosen="391", rejected="17 times 23 is 401."),

@@ -259,7 +259,6 @@ def decisions_figure(stage2: Stage2 | None) -> Picture | None:
     shown = {task: by_task[task] for task in tasks}
     if rest:
         shown["all other tasks"] = {action: sum(actions.get(action, 0) for actions in rest) for action in ACTIONS}
-    shown = {f"{task} ({sum(actions.values()):,})": actions for task, actions in shown.items()}
     rows = [
         {"task": task, "action": ACTION_TITLES[action], "order": ACTIONS.index(action), "pairs": actions[action]}
         for task, actions in shown.items()
@@ -268,4 +267,14 @@ def decisions_figure(stage2: Stage2 | None) -> Picture | None:
     ]
     told = "; ".join(f"{ACTION_TITLES.get(action, action)} {num:,}" for action, num in stage2.by_action.items())
     titles, colours = [ACTION_TITLES[action] for action in ACTIONS], [_ACTION_COLOURS[action] for action in ACTIONS]
-    return stacked(rows, "task", list(shown), "action", titles, colours, "pool pairs", f"Decisions by task. Over all: {told}.")
+    return stacked(
+        rows,
+        "task",
+        list(shown),
+        "action",
+        titles,
+        colours,
+        "pool pairs",
+        f"Decisions by task. Over all: {told}.",
+        with_totals=True,
+    )

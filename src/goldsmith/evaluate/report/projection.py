@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 HEIGHT = 0.6
 """Height of the map in units of its width."""
 MARGIN = 0.02
+STEP = 0.011
+"""Distance of neighbours that share a place, in units of the map's width: about one mark."""
 
 
 class Plane(NamedTuple):
@@ -47,3 +50,13 @@ def _fit(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     room, spread = np.array([1.0, HEIGHT]) - 2 * MARGIN, high - low
     factor = min((room[axis] / spread[axis] for axis in (0, 1) if spread[axis] > 1e-9), default=1.0)
     return (places - (low + high) / 2) * factor + np.array([0.5, HEIGHT / 2])
+
+
+def spread(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the points [N, 2] with those that share a place in a spiral around it, in their order, so that each can be seen."""
+    apart, seen = points.copy(), Counter[tuple[float, ...]]()
+    for at, place in enumerate(np.round(points, 4).tolist()):
+        turn, radius = seen[tuple(place)] * 2.4, STEP * seen[tuple(place)] ** 0.5
+        apart[at] += (radius * np.cos(turn), radius * np.sin(turn))
+        seen[tuple(place)] += 1
+    return np.clip(apart, 0.0, (1.0, HEIGHT))

@@ -67,26 +67,36 @@ def stacked(
     colours: list[str],
     title: str,
     alternative: str,
+    with_totals: bool = False,
 ) -> Picture | None:
-    """Horizontal bars, stacked by a part; rows hold `label`, `part`, `pairs` and `order`. None without rows."""
+    """Horizontal bars, stacked by a part; rows hold `label`, `part`, `pairs` and `order`; the sum may stand at the end. None without rows."""
     if not rows:
         return None
     totals: dict[str, float] = {}
     for row in rows:
         totals[row[label]] = totals.get(row[label], 0) + row["pairs"]
 
+    sums = [{label: name, "total": total, "text": f"{total:,}"} for name, total in totals.items()] if with_totals else []
+    most = max(totals.values())
+
     def make(alt: Any, is_narrow: bool) -> Any:
-        return (
+        y = alt.Y(f"{label}:N", sort=labels, title=None, axis=alt.Axis(grid=False))
+        bars = (
             alt.Chart(alt.InlineData(rows))
             .mark_bar(height=18)
             .encode(
-                y=alt.Y(f"{label}:N", sort=labels, title=None, axis=alt.Axis(grid=False)),
-                x=alt.X("sum(pairs):Q", title=title, axis=number_axis(alt, max(totals.values()), is_narrow)),
+                y=y,
+                x=alt.X("sum(pairs):Q", title=title, axis=number_axis(alt, most, is_narrow)),
                 color=alt.Color(f"{part}:N", scale=alt.Scale(domain=parts, range=colours)),
                 order=alt.Order("order:Q"),
             )
-            .properties(height=rows_height(len(labels), 30))
         )
+        ends = (
+            alt.Chart(alt.InlineData(sums))
+            .mark_text(align="left", dx=5, color="currentColor")
+            .encode(y=y, x="total:Q", text="text:N")
+        )
+        return (bars + ends if sums else bars).properties(height=rows_height(len(labels), 30))
 
     return picture(make, alternative)
 

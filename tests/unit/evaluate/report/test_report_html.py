@@ -11,6 +11,7 @@ import pytest
 
 from goldsmith.evaluate.report.data import CoverageCell, ExamplePair, ReportData, Step
 from goldsmith.evaluate.report.html import render, write_report
+from goldsmith.evaluate.report.pool_parts import MapPoint
 
 HOSTILE = '</pre></details><script>alert(1)</script><img src=x onerror="alert(2)">\u202egnp.exe \'"&`'
 VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
@@ -53,6 +54,9 @@ def hostile_page(sample: ReportData) -> str:
         "coverage": data.coverage.model_copy(update={"cells": [CoverageCell(task=HOSTILE, objectivity=HOSTILE, controversiality="low", num_pairs=1)]}),
         "stage2": data.stage2.model_copy(update={"examples": [example], "by_task": {HOSTILE: {"keep": 1}}, "by_rule": {HOSTILE: 1}}),
         "final": data.final.model_copy(update={"sets": [s.model_copy(update={"name": HOSTILE + s.name}) for s in data.final.sets]}),
+        "pool_map": data.pool_map.model_copy(update={"points": [
+            MapPoint(x=0.5, y=0.3, pair_id=HOSTILE, action=HOSTILE, label_before=HOSTILE, label_after=HOSTILE, reason=HOSTILE, prompt=HOSTILE, first=HOSTILE, second=HOSTILE)
+        ]}),
         "training": {HOSTILE: {HOSTILE: HOSTILE}},
     }  # fmt: skip
     return render(data.model_copy(update=update))
@@ -76,7 +80,7 @@ def test_sections_stand_in_order_and_words_before_all(written: Path) -> None:
     text = written.read_text("utf-8")
     places = [
         text.index(f'<h2 id="{name}"')
-        for name in ("funnel", "coverage", "gold", "rounds", "margins", "stage2", "final", "cost", "config")
+        for name in ("funnel", "coverage", "gold", "rounds", "margins", "stage2", "map", "final", "cost", "config")
     ]
     assert places == sorted(places)
     assert text.index('class="words"') < places[0]
@@ -101,7 +105,7 @@ def test_every_anchor_exists_and_every_picture_has_words(written: Path) -> None:
     page = Page(written.read_text("utf-8"))
     assert {address[1:] for address in page.values("href")} <= set(page.values("id"))
     pictures = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(pictures) == 12
+    assert len(pictures) == 13
     assert all(len(picture["alt"] or "") > 40 for picture in pictures)
 
 
@@ -117,7 +121,7 @@ def test_hostile_text_stays_text(hostile_page: str) -> None:
 
 def test_hostile_text_stays_text_in_pictures(hostile_page: str) -> None:
     drawings = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", hostile_page)
-    assert len(drawings) == 24
+    assert len(drawings) == 26
     for drawing in drawings:
         elements = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(base64.b64decode(drawing)).iter()]
         assert "script" not in elements
@@ -135,7 +139,7 @@ def test_nothing_has_run_yet() -> None:
 def test_narrow_screens_get_their_own_drawing(written: Path) -> None:
     page = Page(written.read_text("utf-8"))
     sources = [attrs for tag, attrs in page.tags if tag == "source"]
-    assert len(sources) == 12
+    assert len(sources) == 13
     for attrs in sources:
         drawing = ElementTree.fromstring(base64.b64decode((attrs["srcset"] or "").partition(",")[2]))
         assert float(drawing.attrib["width"]) <= 400

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from goldsmith.evaluate.report.projection import HEIGHT, MARGIN, project
+from goldsmith.evaluate.report.projection import HEIGHT, MARGIN, STEP, project, spread
 
 
 def test_a_line_and_a_shorter_one_across_become_the_axes() -> None:
@@ -42,3 +42,17 @@ def test_two_points_make_a_line() -> None:
 
 def test_no_vectors_no_points() -> None:
     assert project(np.zeros((0, 0))).points.shape == (0, 2)
+
+
+def test_points_of_one_place_are_moved_apart_and_others_are_not() -> None:
+    points = np.array([[0.5, 0.3], [0.2, 0.1], [0.5, 0.3], [0.5, 0.3]])
+    apart = spread(points)
+    assert apart[:2].tolist() == points[:2].tolist()
+    # The second of a place stands one step away, the third 1.414 steps.
+    away = np.linalg.norm(apart - points, axis=1) / STEP
+    assert away == pytest.approx([0, 0, 1, 2**0.5])
+    assert np.linalg.norm(apart[2] - apart[3]) > STEP
+
+
+def test_nothing_is_moved_off_the_map() -> None:
+    assert (spread(np.tile([1.0, HEIGHT], (40, 1))) <= [1.0, HEIGHT]).all()
