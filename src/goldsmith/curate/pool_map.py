@@ -59,8 +59,12 @@ def draw(decisions: Table, seed: int, most: int = MOST_POINTS) -> dict[str, Row]
     """Return the decisions with the smallest hashes of seed and pair id, by id in the order of the hashes; one batch in memory."""
     best: list[tuple[float, str, Row]] = []
     for batch in decisions.batches(list(_DECISION)):
-        hashed = [(unit_interval(f"report-map:{row['pair_id']}", seed), row["pair_id"], row) for row in batch.to_pylist()]
-        best = heapq.nsmallest(most, [*best, *hashed], key=lambda item: item[:2])
+        hashes = [unit_interval(f"report-map:{name}", seed) for name in batch.column("pair_id").to_pylist()]
+        bound = best[-1][0] if len(best) == most else 1.0
+        near = [(at, value) for at, value in enumerate(hashes) if value <= bound]
+        rows = batch.take([at for at, _ in near]).to_pylist()
+        hashed = [(value, row["pair_id"], row) for (_, value), row in zip(near, rows, strict=True)]
+        best = heapq.nsmallest(most, [*best, *hashed], key=lambda item: item[:2]) if hashed else best
     return {name: row for _, name, row in best}
 
 

@@ -59,4 +59,5 @@ def spread(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         turn, radius = seen[tuple(place)] * 2.4, STEP * seen[tuple(place)] ** 0.5
         apart[at] += (radius * np.cos(turn), radius * np.sin(turn))
         seen[tuple(place)] += 1
-    return np.clip(apart, 0.0, (1.0, HEIGHT))
+    inside: npt.NDArray[np.float64] = np.clip(apart, MARGIN / 2, (1.0 - MARGIN / 2, HEIGHT - MARGIN / 2))
+    return inside

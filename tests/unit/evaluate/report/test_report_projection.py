@@ -55,4 +55,5 @@ def test_points_of_one_place_are_moved_apart_and_others_are_not() -> None:
 
 
 def test_nothing_is_moved_off_the_map() -> None:
-    assert (spread(np.tile([1.0, HEIGHT], (40, 1))) <= [1.0, HEIGHT]).all()
+    assert (spread(np.tile([1.0, HEIGHT], (40, 1))) < [1.0, HEIGHT]).all()
+    assert (spread(np.tile([0.0, 0.0], (40, 1))) > 0).all()
