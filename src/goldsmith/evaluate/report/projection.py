@@ -49,7 +49,8 @@ def _fit(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     low, high = places.min(axis=0), places.max(axis=0)
     room, spread = np.array([1.0, HEIGHT]) - 2 * MARGIN, high - low
     factor = min((room[axis] / spread[axis] for axis in (0, 1) if spread[axis] > 1e-9), default=1.0)
-    return (places - (low + high) / 2) * factor + np.array([0.5, HEIGHT / 2])
+    fitted: npt.NDArray[np.float64] = (places - (low + high) / 2) * factor + np.array([0.5, HEIGHT / 2])
+    return fitted
 
 
 def spread(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
