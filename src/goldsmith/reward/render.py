@@ -274,4 +274,8 @@ def plain_text(content: Any, where: str) -> str:
             f"{where}: holds a part of type '{sorted(map(str, kinds))[0]}', and this reward model reads text only; "
             "drop the row, or replace the part by a description"
         )
-    return "".join(str(part.get("text", "")) for part in content)
+    texts = [part.get("text") for part in content]
+    odd = [type(text).__name__ for text in texts if not isinstance(text, str)]
+    if odd:
+        raise DataError(f"{where}: holds a part of type 'text' whose `text` is {odd[0]}, and no text; mend the row")
+    return "".join(texts)

@@ -43,7 +43,9 @@ def serve(
     Raises:
         UserError: a model cannot be used, the port is taken, or the address is open to others and there are no keys.
     """
-    asyncio.run(_serve(models, config or ServeConfig(), ready))
+    settings = config or ServeConfig()
+    with asyncio.Runner(loop_factory=lambda: _Loop(settings.header_timeout_s)) as runner:
+        runner.run(_serve(models, settings, ready))
 
 
 async def _serve(models: Mapping[str, str | Path], config: ServeConfig, ready: Callable[[str], None] | None) -> None:
@@ -77,6 +79,19 @@ async def _serve(models: Mapping[str, str | Path], config: ServeConfig, ready: C
         await asyncio.to_thread(tracing.close)
     if server.was_interrupted:
         raise KeyboardInterrupt
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose TLS servers give a client as long for its handshake as for a request's head; asyncio itself waits a minute."""
+
+    def __init__(self, handshake_timeout_s: float) -> None:
+        super().__init__()
+        self._handshake_timeout_s = handshake_timeout_s
+
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", self._handshake_timeout_s)
+        return await super().create_server(*arguments, **options)
 
 
 class _Server(uvicorn.Server):

@@ -7,6 +7,7 @@ import http.server
 import ipaddress
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def team(tiny_rm: Path, other_rm: Path, tmp_path_factory: pytest.TempPathFactory
         threading.Thread(target=collector.serve_forever, daemon=True).start()
         command = [sys.executable, "-m", "goldsmith", "serve", f"first={tiny_rm}", f"second={other_rm}", "--port", "0"]
         command += ["--replicas", "2", "--threads", "1", "--dtype", "float32", "--keys", str(keys), "--telemetry"]
-        command += ["--tls-cert", str(certificate), "--tls-key", str(key)]
+        command += ["--tls-cert", str(certificate), "--tls-key", str(key), "--set", "header_timeout_s=2"]
         environment = {
             **os.environ,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
@@ -140,6 +141,13 @@ def test_the_client_checks_the_certificate(team: Team, model: RewardModel) -> No
         stranger.score([ANSWERED])
     with pytest.raises(httpx2.HTTPError):
         httpx2.get(team.url.replace("https://", "http://") + "/health")
+
+
+def test_who_never_says_hello_is_not_waited_for(team: Team) -> None:
+    host, port = team.url.removeprefix("https://").split(":")
+    # By itself, asyncio would wait a minute for the handshake.
+    with socket.create_connection((host, int(port)), timeout=40) as silent:
+        assert silent.recv(1) == b""
 
 
 def test_each_model_answers_with_its_own_scores(team: Team, model: RewardModel, other_rm: Path) -> None:
