@@ -136,7 +136,7 @@ def export_model(
     with write_directory(out) as folder:
         written, parity = _write(loaded, folder, way, chosen, original, progress)
         allowed = ALLOWED[way.dtype] if chosen.allowed is None else chosen.allowed
-        is_worse = parity.overall.changed_share > allowed
+        is_worse = not parity.overall.changed_share <= allowed
         if is_worse and not chosen.force:
             write_json(out.with_name(f"{out.name}.refused.json"), parity.model_dump())
             raise UserError(_refusal(out, way, parity, allowed))

@@ -50,6 +50,8 @@ def describe(paths: Mapping[str, tuple[Dialect, Route]]) -> bytes:
         "openapi": "3.1.0",
         "info": {"title": "Goldsmith", "version": code_version(), "description": "Scores of reward models."},
         "paths": described,
+        # A server without a file of keys asks for none.
+        "security": [{"key": []}, {}],
         "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     }
     return json.dumps(page).encode()
@@ -69,7 +71,7 @@ def _operation(schemas: dict[str, Any]) -> dict[str, Any]:
         }
     for path, text in (("/health", "The process answers."), ("/ready", "Every model answers."), ("/metrics", "For Prometheus.")):
         responses = {"200": {"description": text}, "503": {"description": "Not yet, or not any more."}}
-        found[path] = {"get": {"summary": text, "tags": ["operation"], "responses": responses}}
+        found[path] = {"get": {"summary": text, "tags": ["operation"], "security": [], "responses": responses}}
     found["/goldsmith/v1/reload"] = {
         "post": {
             "summary": "Load a new version of a model; the old one answers until it is checked.",

@@ -108,6 +108,8 @@ def test_more_changed_decisions_than_allowed_refuse_the_export(
     out = tmp_path / "out"
     with pytest.raises(UserError, match=r"8 of 8 decisions change \(100\.0 %, allowed 0 %\)"):
         export_model(qwen, out, target="onnx", dtype="fp32", original=original)
+    with pytest.raises(UserError, match="8 of 8 decisions change"):
+        export_model(qwen, out, target="onnx", dtype="fp32", options=ExportOptions(allowed=float("nan")), original=original)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.refused.json"]
     forced = export_model(qwen, out, target="onnx", dtype="fp32", options=ExportOptions(force=True), original=original)
     assert forced.forced

@@ -42,6 +42,13 @@ def test_operation_routes_answer(server: TestClient, model: RewardModel) -> None
     (found,) = server.get("/goldsmith/v1/models").json()["models"]
     assert (found["name"], found["digest"], found["ready"], found["dtype"]) == ("tiny", model.digest, True, "float32")
     assert server.get("/v1/models").json()["data"][0]["id"] == "tiny"
+    described = server.get("/openapi.json").json()
+    assert described["security"][0] == {"key": []}
+    assert {path for path, at in described["paths"].items() if at.get("get", {}).get("security") == []} == {
+        "/health",
+        "/ready",
+        "/metrics",
+    }
     metrics = server.get("/metrics").text
     assert 'goldsmith_requests_total{dialect="goldsmith",route="/v1/score",status="200"}' in metrics
     assert 'goldsmith_items_total{model="tiny"}' in metrics
