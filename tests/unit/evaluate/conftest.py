@@ -9,7 +9,6 @@ from goldsmith.evaluate.report.data import (
     Cost,
     Coverage,
     CoverageCell,
-    ExamplePair,
     Final,
     Gold,
     Histogram,
@@ -23,7 +22,7 @@ from goldsmith.evaluate.report.data import (
     Stage2,
     Step,
 )
-from goldsmith.evaluate.report.pool_parts import Agreement, MapPoint, PoolMap
+from goldsmith.evaluate.report.pool_parts import Agreement, ExamplePair, MapPoint, PoolMap
 from goldsmith.evaluate.statistics import Estimate
 
 TASKS = [

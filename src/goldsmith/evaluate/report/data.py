@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from goldsmith.evaluate.report.part import Part
-from goldsmith.evaluate.report.pool_parts import Agreement, PoolMap
+from goldsmith.evaluate.report.pool_parts import Agreement, ExamplePair, PoolMap
 from goldsmith.evaluate.statistics import Estimate
 
 Action = Literal["keep", "relabel", "flip", "drop"]
@@ -266,21 +266,6 @@ class Margins(Part):
     """Expected calibration error of max(p, 1 - p) on gold; scale [0, 1]."""
     share_gold_below: float | None = None
     """Share of gold pairs with p < 0.5."""
-
-
-class ExamplePair(Part):
-    """A pair, shortened and cleaned, to look at."""
-
-    pair_id: str
-    action: str
-    rule: str
-    reason: str = ""
-    p_label: float | None = None
-    """The best RM's p on the label before."""
-    prompt: str
-    chosen: str
-    """The reply the label names before the decision."""
-    rejected: str
 
 
 class KnownNoise(Part):

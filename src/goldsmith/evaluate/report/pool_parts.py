@@ -1,4 +1,4 @@
-"""Pieces of the report about single decisions: how often opinions agree, and the map of the pool."""
+"""Pieces of the report about single decisions: how often opinions agree, pairs to look at, and the map of the pool."""
 
 from __future__ import annotations
 
@@ -18,21 +18,35 @@ class Agreement(Part):
     """Those of them on which it is the same reply."""
 
 
-class MapPoint(Part):
-    """A decided pair on the map, its texts shortened and cleaned."""
+class DecidedPair(Part):
+    """A pair with its decision, its texts shortened and cleaned."""
+
+    pair_id: str
+    action: str
+    reason: str = ""
+    p_label: float | None = None
+    """`decisions.p_first` on the side of the label before: the best RM's, or everything together under `stack` and `joint`."""
+    prompt: str
+
+
+class ExamplePair(DecidedPair):
+    """A pair to look at."""
+
+    rule: str
+    chosen: str
+    """The reply the label names before the decision."""
+    rejected: str
+
+
+class MapPoint(DecidedPair):
+    """A pair on the map."""
 
     x: float
     """Place from left to right, in [0, 1]."""
     y: float
     """Place from top to bottom, in units of the map's width."""
-    pair_id: str
-    action: str
     label_before: str
     label_after: str
-    reason: str = ""
-    p_label: float | None = None
-    """`decisions.p_first` on the side of the label before: the best RM's, or everything together under `stack` and `joint`."""
-    prompt: str
     first: str
     second: str
 

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from goldsmith.evaluate.report import text as say
-from goldsmith.evaluate.report.data import ACTIONS, Coverage, CoverageCell, ExamplePair, Histogram, KnownNoise
+from goldsmith.evaluate.report.data import ACTIONS, Coverage, CoverageCell, Histogram, KnownNoise
 from goldsmith.evaluate.report.opinions import BINS
+from goldsmith.evaluate.report.pool_parts import ExamplePair
 from goldsmith.identity import unit_interval
 from goldsmith.store import Table, Workspace
 

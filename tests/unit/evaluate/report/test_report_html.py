@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from goldsmith.evaluate.report.data import CoverageCell, ExamplePair, ReportData, Step
+from goldsmith.evaluate.report.data import CoverageCell, ReportData, Step
 from goldsmith.evaluate.report.html import render, write_report
-from goldsmith.evaluate.report.pool_parts import MapPoint
+from goldsmith.evaluate.report.pool_parts import ExamplePair, MapPoint
 
 HOSTILE = '</pre></details><script>alert(1)</script><img src=x onerror="alert(2)">\u202egnp.exe \'"&`'
 VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
