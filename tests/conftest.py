@@ -24,6 +24,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_rm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random Llama reward model; nobody writes into its folder."""
+    from goldsmith.reward.tiny import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("shared") / "tiny", seed=4, num_labels=1)
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Any]:
     """A PostgreSQL server of its own; a test that needs it skips where it is not installed, and fails where CI says it must be there."""
     from local_postgres import LocalPostgres, is_there

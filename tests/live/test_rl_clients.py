@@ -15,7 +15,6 @@ import torch
 
 import goldsmith.integrations
 from goldsmith.reward.model import RewardModel
-from goldsmith.reward.tiny import write_tiny_model
 from serving import ANSWERED, QUESTION, serving
 
 agent = pytest.importorskip("openrlhf.utils.agent", exc_type=ImportError)
@@ -25,18 +24,13 @@ REPLY = ANSWERED[-1]["content"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("asked") / "tiny", seed=4, num_labels=1)
+def model(tiny_rm: Path) -> RewardModel:
+    return RewardModel.load(tiny_rm, dtype="float32")
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> RewardModel:
-    return RewardModel.load(folder, dtype="float32")
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with serving(str(folder)) as (address, _):
+def address(tiny_rm: Path) -> Iterator[str]:
+    with serving(str(tiny_rm)) as (address, _):
         yield address
 
 
@@ -76,7 +70,7 @@ def test_openrlhf_gets_its_rewards_from_the_file(address: str, model: RewardMode
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
-def test_verl_gets_its_rewards_through_its_router_calls(address: str, folder: Path, model: RewardModel, engine: str) -> None:
+def test_verl_gets_its_rewards_through_its_router_calls(address: str, tiny_rm: Path, model: RewardModel, engine: str) -> None:
     from verl import DataProto
 
     tokenizer = model.renderer.tokenizer
@@ -87,7 +81,7 @@ def test_verl_gets_its_rewards_through_its_router_calls(address: str, folder: Pa
         non_tensors={"raw_prompt": np.array([QUESTION], dtype=object)},
     )
     worker = object.__new__(reward_loop.RewardLoopWorker)
-    served = SimpleNamespace(rollout=SimpleNamespace(name=engine), model_path=str(folder))
+    served = SimpleNamespace(rollout=SimpleNamespace(name=engine), model_path=str(tiny_rm))
     worker.config = SimpleNamespace(reward=SimpleNamespace(reward_model=served))
     worker.reward_router_address = address.removeprefix("http://")
     worker.input_tokenizer = worker.reward_model_tokenizer = tokenizer

@@ -38,11 +38,6 @@ URL = "http://reward.test"
 
 
 @pytest.fixture(scope="module")
-def tiny_rm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("integrated") / "tiny", seed=4, num_labels=1)
-
-
-@pytest.fixture(scope="module")
 def model(tiny_rm: Path) -> RewardModel:
     return RewardModel.load(tiny_rm, dtype="float32")
 

@@ -22,14 +22,8 @@ from serving import ANSWERED
 
 
 @pytest.fixture(scope="session")
-def tiny_rm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random Llama reward model."""
-    return write_tiny_model(tmp_path_factory.mktemp("served") / "tiny", seed=4, num_labels=1)
-
-
-@pytest.fixture(scope="session")
 def other_rm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another one, with other weights."""
+    """Another model than `tiny_rm`, with other weights."""
     return write_tiny_model(tmp_path_factory.mktemp("served") / "other", seed=5, num_labels=1)
 
 
