@@ -27,8 +27,16 @@ class Bars:
     flip: float
 
 
-def bars_of(right: Floats, config: CurateConfig) -> Bars:
-    """Return the bars for labels that are right with the probabilities `right` [N]: by the promised precisions where these are set."""
+def bars_of(p_first: Floats, label: Floats, config: CurateConfig) -> Bars:
+    """Return the bars of a pool: by the promised precisions where these are set.
+
+    Args:
+        p_first: probability that `first` is better [N].
+        label: 1 for `first`, 0 for `second`, NaN for neither [N].
+        config: the rules.
+    """
+    decided = ~np.isnan(label)
+    right = np.where(label > 0.5, p_first, 1.0 - p_first)[decided]
     return Bars(
         keep=config.sure_above if config.keep_precision is None else promising(right, config.keep_precision),
         flip=config.sure_above if config.flip_precision is None else promising(1.0 - right, config.flip_precision),

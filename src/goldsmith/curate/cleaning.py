@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from goldsmith.config.curate import CurateConfig
+from goldsmith.curate.bars import Bars, bars_of
 from goldsmith.curate.decide import ACTIONS, REASONS, decide, labels
 from goldsmith.curate.evidence import NONE, TIE, Evidence, codes, from_margins, on_side, p_of
 from goldsmith.curate.follows_length import LengthSums
@@ -112,9 +113,10 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
     )  # fmt: skip
     checked, p_first = _probabilities(known, evidence, usable, contexts, label, best, gold_margin, differs, config, seed)
     # A person's label stands for a pair; audit's too, but the report below measures the stack, not people.
-    result = _decided(known, label, best, gold_margin, p_first, config)
+    bars = None if p_first is None else bars_of(p_first[known.is_asked], p_of(label[known.is_asked]), config)
+    result = _decided(known, label, best, gold_margin, p_first, config, bars)
     facts = {
-        "stack": checked.facts,
+        "stack": {**checked.facts, **({"bars": asdict(bars)} if bars else {})},
         **_on_audit(known, contexts, label, p_first, seed),
         "follows_length": _follows(best, gold_margin, differs),
     }
@@ -171,7 +173,7 @@ def _gold_margin(known: Known, contexts: Sequence[str], l2: Sequence[float], see
 
 
 def _decided(
-    known: Known, label: Codes, best: Floats, gold: Floats, p_first: Floats | None, config: CurateConfig
+    known: Known, label: Codes, best: Floats, gold: Floats, p_first: Floats | None, config: CurateConfig, bars: Bars | None = None
 ) -> list[dict[str, Any]]:
     asked = known.is_asked
     judged = np.where(np.isnan(known.judged_p) | (known.judged_p == 0.5), NONE, np.where(known.judged_p > 0.5, 0, 1)).astype(
@@ -181,7 +183,7 @@ def _decided(
         label=label[asked], best=from_margins(best[asked]), gold=from_margins(gold[asked]), judged=judged[asked],
         judged_p=known.judged_p[asked], human=known.human[asked], stack=None if p_first is None else p_first[asked],
     )  # fmt: skip
-    decided = decide(evidence, config)
+    decided = decide(evidence, config, bars)
     side = on_side(decided.p_first, decided.label_after)
     names = labels(decided.label_after), labels(evidence.label), labels(evidence.judged), labels(evidence.human)
     rows = []

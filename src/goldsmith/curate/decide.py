@@ -14,7 +14,7 @@ import numpy as np
 
 from goldsmith.config.curate import CurateConfig
 from goldsmith.curate.bars import Bars, bars_of
-from goldsmith.curate.evidence import FIRST, NONE, SECOND, SIDES, TIE, Evidence, on_side
+from goldsmith.curate.evidence import FIRST, NONE, SECOND, SIDES, TIE, Evidence, on_side, p_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +133,7 @@ def _by_stack(known: Evidence, config: CurateConfig, bars: Bars | None) -> tuple
             np.full(count, _REASON["no stack could be fitted, so the label stays as it came"], dtype=np.int8),
         )
     right = on_side(known.stack, known.label)
-    bars = bars or bars_of(right[(known.label == FIRST) | (known.label == SECOND)], config)
+    bars = bars or bars_of(known.stack, p_of(known.label), config)
     stays, wrong = right > bars.keep, 1.0 - right > bars.flip
     flips = wrong & (config.recycle != "none")
     action = np.where(stays, KEEP, np.where(flips, FLIP, DROP)).astype(np.int8)

@@ -52,10 +52,7 @@ def joint_of_pool(
     margins = dict(zip((row["pair_id"] for row in fitted), checked.joint.margin.tolist(), strict=True))
     path = context.workspace.cache / "joint" / "scores.parquet"
     _write(context, pool, checked.joint, margins, path)
-    by, p_first = checked.joint.transitions, checked.joint.p_first
-    is_first, is_second = known.label == 1.0, known.label == 0.0
-    right = np.where(is_first, p_first, 1.0 - p_first)[is_first | is_second]
-    bars = bars_of(right, context.config.curate)
+    by, bars = checked.joint.transitions, bars_of(checked.joint.p_first, known.label, context.config.curate)
     facts["stack"] = {**checked.facts, "bars": asdict(bars)}
     # The rewards hold the surface's part already, and both RMs' opinions are the features' own: neither counts twice.
     return Stack(label=by.get("label"), judges=by.get("judges"), weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0), bars=bars), path, facts

@@ -56,7 +56,7 @@ def test_a_promise_decides_in_place_of_the_fixed_bar() -> None:
         "drop",
         "drop",
     ]
-    assert bars_of(BELIEF, fixed) == Bars(keep=0.65, flip=0.65)
+    assert bars_of(BELIEF, np.ones(5), fixed) == Bars(keep=0.65, flip=0.65)
 
 
 def test_a_promise_without_the_rule_that_keeps_it_is_an_error() -> None:

@@ -224,6 +224,18 @@ def test_the_joint_rule_finds_planted_errors_and_measures_itself() -> None:
     assert found.facts["stack"]["low"] > 0.5
 
 
+def test_a_promised_precision_keeps_fewer_pairs_and_says_from_where_on() -> None:
+    known, _, _ = _planted(1200, wrong=0.3, num_gold=150)
+    found = clean_pairs(known, CurateConfig(keep_rule="joint", keep_precision=0.97), L2, seed=0)
+    bars = found.facts["stack"]["bars"]
+    assert bars["flip"] == 0.6
+    # People's labels are certain, whatever the estimate said: only the others show the bar.
+    unseen = found.decisions[150:]
+    right = np.array([row["p_first"] if row["label_before"] == "first" else 1.0 - row["p_first"] for row in unseen])
+    assert right[right > bars["keep"]].mean() == pytest.approx(0.97, abs=0.01)
+    assert [row["action"] == "keep" for row in unseen] == (right > bars["keep"]).tolist()
+
+
 def test_the_joint_rule_takes_a_model_that_is_brought_along_for_one_more_source() -> None:
     known, truth, _ = _planted(600, wrong=0.4, num_gold=100)
     sure = np.where(truth == 0, 3.0, -3.0) * np.where(np.random.default_rng(1).random(600) < 0.9, 1.0, -1.0)
