@@ -1,7 +1,7 @@
 """A team at work: votes through HTTP only, real replies with tables, code and LaTeX, thinking times that are exponential with mean 8 s.
 
 Each row is one database and one length of the queue; times are of whole requests, in the client, which shares the machine. `--check` takes short samples of
-10,000 queued pairs, `--full` long ones and also a million on PostgreSQL. `--kill N` kills the server and PostgreSQL N times in turn under load, and then
+10,000 queued pairs, `--full` long ones and also a million on PostgreSQL, in turn with the 10,000, five times each. `--kill N` kills the server and PostgreSQL N times in turn under load, and then
 compares what was answered with what is stored.
 """
 
@@ -13,6 +13,8 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
@@ -31,6 +33,7 @@ THINK_SECONDS_KILLED = 0.5
 CHECK_SECONDS, FULL_SECONDS = 45.0, 600.0
 WARM_UP_SECONDS = 20.0
 BETWEEN_KILLS = 6.0
+REPETITIONS = 5
 SHOWN_MS, SAVED_MS, MEMORY_MIB, RATIO = 250, 500, 600, 1.5
 """What has to be reached: the 95th percentiles, the server's memory, and how much longer a million pairs may take than ten thousand."""
 HEADER = (
@@ -90,31 +93,73 @@ def compare(site: Site, found: Measured) -> str:
     return f"{len(found.answered)} votes answered, every one stored once ({len(stored)} stored); no pair has more than {most} first-round votes"
 
 
-def measure(name: str, database: str, num_people: int, num_pairs: int, seconds: float) -> list[Figure]:
-    """Print one row, and return its figures: the 95th percentiles (milliseconds) of showing a pair and of saving a vote, and the server's memory."""
-    with tempfile.TemporaryDirectory(prefix="goldsmith-load-") as folder:
-        site = prepare(Path(folder), database, num_pairs, num_people)
-        site.start()
+@dataclass
+class Row:
+    """One database with one length of queue, and what its repetitions found."""
+
+    name: str
+    num_pairs: int
+    site: Site
+    found: list[Measured] = field(default_factory=list)
+
+    def measure(self, seconds: float) -> None:
+        """One repetition: the server comes up, warms up, is measured and goes; what it stored is compared with what it answered."""
+        self.site.start()
         try:
-            asyncio.run(site.until_up())
-            found = asyncio.run(work(site, seconds, min(WARM_UP_SECONDS, seconds / 2)))
-            compare(site, found)
+            asyncio.run(self.site.until_up())
+            self.found.append(asyncio.run(work(self.site, seconds, min(WARM_UP_SECONDS, seconds / 2))))
+            compare(self.site, self.found[-1])
         finally:
-            site.kill()
-    shown, saved = (_quantiles(times) for times in (found.shown, found.saved))
-    rates = f"{num_people / THINK_SECONDS:.1f} | {len(found.saved) / seconds:.1f}"
-    times = " | ".join(f"{one[0]:.0f} / {one[1]:.0f} ms" if one else "too few" for one in (shown, saved))
-    cpu = f"{1000 * found.cpu_seconds / max(1, len(found.saved)):.1f} ms"
-    taken = f"{cpu} | {found.most_memory / 2**20:.0f} MiB | {dict(found.failures) or 'none'}"
-    print(f"| {name} | {num_people} | {num_pairs:,} | {rates} | {times} | {taken} |", flush=True)
-    assert shown is not None, "fewer than 20 pairs were shown: measure for longer"
-    assert saved is not None, "fewer than 20 votes were saved: measure for longer"
-    where = f"{name}, {num_pairs:,} pairs queued"
-    return [
-        Figure(f"{where}: next pair, p95", shown[1], SHOWN_MS, "ms", at_most=True),
-        Figure(f"{where}: vote, p95", saved[1], SAVED_MS, "ms", at_most=True),
-        Figure(f"{where}: server's memory", found.most_memory / 2**20, MEMORY_MIB, "MiB", at_most=True),
-    ]
+            self.site.kill()
+
+    def shown(self, percent: int) -> float:
+        """Milliseconds within which so many of 100 pairs were shown, the median of the repetitions."""
+        return statistics.median(_quantile(found.shown, percent) for found in self.found)
+
+    def saved(self, percent: int) -> float:
+        """The same of votes."""
+        return statistics.median(_quantile(found.saved, percent) for found in self.found)
+
+    def show(self, seconds: float) -> None:
+        votes, num_people = sum(len(found.saved) for found in self.found), len(self.site.people)
+        rates = f"{num_people / THINK_SECONDS:.1f} | {votes / seconds / len(self.found):.1f}"
+        times = " | ".join(f"{of(50):.0f} / {of(95):.0f} ms" for of in (self.shown, self.saved))
+        cpu = f"{1000 * sum(found.cpu_seconds for found in self.found) / max(1, votes):.1f} ms"
+        failures = sum((found.failures for found in self.found), Counter())
+        taken = f"{cpu} | {self.most_memory / 2**20:.0f} MiB | {dict(failures) or 'none'}"
+        print(f"| {self.name} | {num_people} | {self.num_pairs:,} | {rates} | {times} | {taken} |", flush=True)
+
+    @property
+    def most_memory(self) -> int:
+        return max(found.most_memory for found in self.found)
+
+    def figures(self) -> list[Figure]:
+        where = f"{self.name}, {self.num_pairs:,} pairs queued"
+        return [
+            Figure(f"{where}: next pair, p95", self.shown(95), SHOWN_MS, "ms", at_most=True),
+            Figure(f"{where}: vote, p95", self.saved(95), SAVED_MS, "ms", at_most=True),
+            Figure(f"{where}: server's memory", self.most_memory / 2**20, MEMORY_MIB, "MiB", at_most=True),
+        ]
+
+
+def measure(rows: list[Row], seconds: float, repetitions: int) -> list[Figure]:
+    """Measure rows in turn, `seconds` each in all, so that a machine which slows down slows them alike; print them and return their figures."""
+    for _ in range(repetitions):
+        for row in rows:
+            row.measure(seconds / repetitions)
+    for row in rows:
+        row.show(seconds / repetitions)
+    return [figure for row in rows for figure in row.figures()]
+
+
+def against(large: Row, small: Row) -> list[Figure]:
+    """How much longer the longer queue takes: the median over the repetitions of each against the one before it."""
+    figures = []
+    for what, times in (("next pair", "shown"), ("vote", "saved")):
+        both = [[_quantile(getattr(found, times), 95) for found in row.found] for row in (large, small)]
+        ratio = statistics.median(one / other for one, other in zip(*both, strict=True))
+        figures.append(Figure(f"a million against 10,000: {what}, p95", ratio, RATIO, "times", at_most=True))
+    return figures
 
 
 def kill(name: str, database: str, num_people: int, kills: int, postgres: LocalPostgres | None) -> None:
@@ -130,12 +175,25 @@ def kill(name: str, database: str, num_people: int, kills: int, postgres: LocalP
         print(f"{name}, {kills} kills, {failed} requests failed and were sent again: {compare(site, found)}", flush=True)
 
 
-def _quantiles(times: list[float]) -> tuple[float, float] | None:
-    """Median and 95th percentile in milliseconds."""
-    if len(times) < 20:
-        return None
-    parts = statistics.quantiles(times, n=100)
-    return 1000 * parts[49], 1000 * parts[94]
+def _quantile(times: list[float], percent: int) -> float:
+    """Milliseconds."""
+    assert len(times) >= 20, f"{len(times)} requests are too few: measure for longer"
+    return 1000 * statistics.quantiles(times, n=100)[percent - 1]
+
+
+def measure_all(postgres: LocalPostgres, folders: ExitStack, chosen: argparse.Namespace, seconds: float) -> list[Figure]:
+    """SQLite, PostgreSQL and, in full, a million pairs on it in turn with ten thousand."""
+
+    def row(name: str, database: str, num_people: int, num_pairs: int) -> Row:
+        folder = folders.enter_context(tempfile.TemporaryDirectory(prefix="goldsmith-load-"))
+        return Row(name, num_pairs, prepare(Path(folder), database, num_pairs, chosen.people or num_people))
+
+    figures = measure([row("SQLite", "", 30, 10_000)], seconds, 1)
+    small = row("PostgreSQL", postgres.create("small"), 200, 10_000)
+    if not chosen.full:
+        return figures + measure([small], seconds, 1)
+    large = row("PostgreSQL", postgres.create("large"), 200, 1_000_000)
+    return figures + measure([small, large], seconds, REPETITIONS) + against(large, small)
 
 
 def main() -> int:
@@ -153,21 +211,11 @@ def main() -> int:
             kill("PostgreSQL", postgres.url, chosen.people or 20, chosen.kill, postgres)
             kill("SQLite", "", chosen.people or 10, chosen.kill, None)
             return 0
-        print(HEADER)
-        figures = measure("SQLite", "", chosen.people or 30, 10_000, seconds)
-        small = measure("PostgreSQL", postgres.create("small"), chosen.people or 200, 10_000, seconds)
-        figures += small
-        if chosen.full:
-            large = measure("PostgreSQL", postgres.create("large"), chosen.people or 200, 1_000_000, seconds)
-            for before, after in zip(small[:2], large[:2], strict=True):
-                what = after.name.partition(": ")[2]
-                figures.append(
-                    Figure(f"a million against 10,000: {what}", after.value / before.value, RATIO, "times", at_most=True)
-                )
-            figures += large
+        with ExitStack() as folders:
+            print(HEADER)
+            return show(measure_all(postgres, folders, chosen, seconds))
     finally:
         postgres.close()
-    return show(figures)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,13 @@ from curation_parts import pandalm
 from curation_parts.arms import ARMS, final_head
 from curation_parts.data import READOUT, Data, read, split, synthetic
 from curation_parts.figure import write_figures
-from curation_parts.lab import Lab, Training
+from curation_parts.lab import Lab
 from curation_parts.noise import judge_choices, noisy_labels
-from curation_parts.summary import Cell, encoded, summarise, table
+from curation_parts.outcomes import Cell, cell_of, encoded
+from curation_parts.potency import labels_needed
+from curation_parts.summary import summarise
+from curation_parts.table import retrieval_table, table
+from curation_parts.training import Training
 from curation_parts.wall import Scorer, build
 from goldsmith.store import atomic
 
@@ -70,10 +74,12 @@ def main() -> int:
     path = arguments.work / f"results-{name}.jsonl"
     results = compared(_read_lines(path)) if arguments.report else run(data, cells, arguments.arms, path)
     summary = summarise(results, data)
-    lines = table(summary)
+    needed = labels_needed(results, data)
+    lines = [*table(summary), *retrieval_table(needed)]
     print("\n".join(lines))
     atomic.write_text(arguments.work / f"table-{name}.md", "\n".join(lines) + "\n")
     atomic.write_json(arguments.work / f"summary-{name}.json", summary)
+    atomic.write_json(arguments.work / f"retrieval-{name}.json", needed)
     write_figures(summary, arguments.work)
     return 0
 
@@ -101,7 +107,7 @@ def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows that can be compared: of each setting the whole seeds, and the arms that all of these have."""
     arms: dict[str, dict[str, set[str]]] = {}
     for row in rows:
-        arms.setdefault(Cell(**json.loads(row["cell"])).setting, {}).setdefault(row["cell"], set()).add(row["arm"])
+        arms.setdefault(cell_of(row).setting, {}).setdefault(row["cell"], set()).add(row["arm"])
     shared = {}
     for cells in arms.values():
         most = max(len(found) for found in cells.values())

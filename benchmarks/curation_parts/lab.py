@@ -22,22 +22,6 @@ TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(20.0), 40))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """What the final model learns: `p_first` of the pairs in use (1 or 0 where hard); `kept` and `flipped` for the scorer.
-
-    `belief`: the probability that `first` is better before people's labels were put in, for the whole curve of thresholds.
-    `weight`: a final model that was fitted already.
-    """
-
-    use: Any
-    p_first: Any
-    kept: Any = None
-    flipped: Any = None
-    belief: Any = None
-    weight: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """A head on the differences of features, [D], and its margins of all pairs, out of fold by prompt, in logits [N]."""
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from curation_parts.arms import ARMS, final_head
 from curation_parts.data import MAIN_TEST, PARTS, Data
-from curation_parts.lab import Lab, Training
-from curation_parts.summary import decoded, encoded
+from curation_parts.lab import Lab
+from curation_parts.outcomes import decoded, encoded
+from curation_parts.training import Training
 from curation_parts.wall import build
 from goldsmith.evaluate.statistics import Estimate, accuracy, paired_difference
 from goldsmith.reward.head import assign_folds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import pytest
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import curation
-from curation_parts import arms, data, lab, noise, summary, wall
+from curation_parts import arms, data, lab, noise, outcomes, peers, potency, summary, table, wall
 
-CELL = summary.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=1)
+CELL = outcomes.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -111,16 +112,16 @@ def test_held_out_prompts_and_models_are_in_no_pool(pairs: data.Data) -> None:
 
 
 def test_confident_learning_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arms, "HAS_CLEANLAB", False)
+    monkeypatch.setattr(peers, "HAS_CLEANLAB", False)
     # Labelled second: mean P(second) = (.9 + .8 + .1) / 3 = .6; labelled first: mean P(first) = (.9 + .7 + .2) / 3 = .6.
     label = np.array([False, False, False, True, True, True])
     p_first = np.array([0.1, 0.2, 0.9, 0.9, 0.7, 0.2])
-    assert arms.issues(label, p_first).tolist() == [False, False, True, False, False, True]
+    assert peers.issues(label, p_first).tolist() == [False, False, True, False, False, True]
 
 
 def test_outcomes_survive_the_file() -> None:
     right = np.array([True, False, True, True, False, False, True, False, True])
-    assert summary.decoded(json.loads(json.dumps(summary.encoded(right)))).tolist() == right.astype(float).tolist()
+    assert outcomes.decoded(json.loads(json.dumps(outcomes.encoded(right)))).tolist() == right.astype(float).tolist()
 
 
 def test_a_known_answer_comes_out_and_a_second_call_computes_nothing(
@@ -139,7 +140,7 @@ def test_a_known_answer_comes_out_and_a_second_call_computes_nothing(
         stream.write('{"torn')
     monkeypatch.setattr(curation, "ARMS", dict.fromkeys(arms.ARMS, lambda _: pytest.fail("computed again")))
     assert curation.run(pairs, [CELL], names, path) == rows
-    shown = "\n".join(summary.table(summary.summarise(rows, pairs)))
+    shown = "\n".join(table.table(summary.summarise(rows, pairs)))
     assert "| longer wins |" in shown
     assert "simulated judge 75 %" in shown
 
@@ -151,17 +152,43 @@ def test_shares_and_differences_by_hand(pairs: data.Data) -> None:
     made = []
     for arm, share in (("raw", 0.5), ("clean", 0.9), ("gold only", 0.6)):
         right = {name: np.arange(len(rows)) < round(share * len(rows)) for name, rows in tests.items()}
-        told = {name: summary.encoded(value) for name, value in right.items()}
+        told = {name: outcomes.encoded(value) for name, value in right.items()}
         made.append({"cell": CELL.key, "arm": arm, "right": told, "longer": told if arm == "clean" else {}})
-    found = summary.Outcomes(made, pairs)
+    found = outcomes.Outcomes(made, pairs)
     assert found.share("gold only")["median"] == pytest.approx(0.25, abs=2 / count)
     assert found.difference("clean", "raw", data.MAIN_TEST)["value"] == pytest.approx(0.4, abs=2 / count)
     assert found.share("raw")["value"] == 0.0
 
 
+def _told(pairs: data.Data, arm: str, budget: float, share: float) -> dict[str, Any]:
+    _, tests = data.split(pairs, 300, 1)
+    right = {name: outcomes.encoded(np.arange(len(rows)) < round(share * len(rows))) for name, rows in tests.items()}
+    return {"cell": replace(CELL, budget=budget).key, "arm": arm, "right": right, "longer": {}}
+
+
+def test_a_way_of_asking_that_is_a_doubling_ahead_needs_half_the_labels(pairs: data.Data) -> None:
+    # 60, 65 and 70 % right at random, 5 points a doubling; the other way is 5 points ahead throughout.
+    rows = []
+    for doubling, budget in enumerate((0.025, 0.05, 0.1)):
+        rows.append(_told(pairs, potency.AT_RANDOM, budget, 0.60 + 0.05 * doubling))
+        rows.append(_told(pairs, potency.ASKING[0], budget, 0.65 + 0.05 * doubling))
+    (found,) = potency.labels_needed(rows, pairs).values()
+    count = len(data.split(pairs, 300, 1)[1][data.MAIN_TEST])
+    assert found[potency.ASKING[0]]["gain"] == pytest.approx(0.05, abs=1 / count)
+    assert found[potency.ASKING[0]]["value"] == pytest.approx(0.5, abs=0.05)
+    assert "labels for each label at random" in "\n".join(table.retrieval_table({"setting": found}))
+    assert potency.labels_needed(rows[:4], pairs) == {}
+
+
+def test_where_more_labels_do_not_help_nothing_is_said_to_be_spared(pairs: data.Data) -> None:
+    rows = [_told(pairs, arm, budget, 0.6) for budget in (0.025, 0.05, 0.1) for arm in (potency.AT_RANDOM, potency.ASKING[1])]
+    (found,) = potency.labels_needed(rows, pairs).values()
+    assert found[potency.ASKING[1]]["value"] == 1.0
+
+
 def test_only_what_every_seed_has_is_compared() -> None:
-    other = summary.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=2)
-    torn = summary.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=3)
+    other = outcomes.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=2)
+    torn = outcomes.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=3)
     rows = [{"cell": cell.key, "arm": arm} for cell in (CELL, other) for arm in ("clean", "raw")] + [
         {"cell": torn.key, "arm": "clean"}
     ]
