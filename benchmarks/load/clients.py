@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -91,12 +92,18 @@ async def ask(http: httpx2.AsyncClient, url: str, samples: list[Sample], seen: S
         seen.seconds.append(took)
         seen.tokens += sum(sample.tokens for sample in samples)
         for sample, score in zip(samples, form.scores(response.json()), strict=True):
-            seen.apart = max(seen.apart, abs(score - sample.score) / max(1.0, abs(sample.score)))
+            seen.apart = max(seen.apart, _apart(score, sample.score))
     elif response.status_code in (429, 503):
         seen.refused.append(took)
     else:
         seen.errors.append(f"HTTP {response.status_code}")
     return int(response.status_code)
+
+
+def _apart(score: float, golden: float) -> float:
+    """How far a score is from its golden one, times max(1, |score|); what is no number is infinitely far, as `max` would pass it over."""
+    found = abs(score - golden) / max(1.0, abs(golden))
+    return found if math.isfinite(found) else math.inf
 
 
 async def closed(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -20,6 +20,11 @@ def goldsmith(model: Path, dtype: str, *settings: str) -> Iterator[tuple[str, in
     command = [sys.executable, "-m", "goldsmith", "serve", str(model), "--port", "0", "--dtype", dtype, *options]
     with _started(command) as found:
         yield found
+
+
+def started(name: str, model: Path, dtype: str) -> AbstractContextManager[tuple[str, int]]:
+    """Ours or another by its name; yields its address and its process."""
+    return goldsmith(model, dtype) if name == "goldsmith" else other(name, model, dtype)
 
 
 @contextmanager

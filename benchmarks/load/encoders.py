@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -13,8 +14,14 @@ from pathlib import Path
 import httpx2
 
 from load.texts import Sample, groups_of_texts
+from rewardbench_parts.older import for_transformers_4
 
 PATIENCE_S = 300.0
+PYTHON = "GOLDSMITH_INFINITY_PYTHON"
+SERVED = "encoder"
+"""The model's name at infinity."""
+QUIET = {"DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
+"""It sends home what it serves unless told not to."""
 
 
 def encoder_model(work: Path) -> Path:
@@ -48,18 +55,30 @@ def pair_samples(folder: Path, prompts: int) -> list[list[Sample]]:
 
 
 @contextmanager
-def infinity(command: str, model: Path, work: Path) -> Iterator[str]:
-    """Start infinity_emb on the encoder with its torch engine, and yield its address."""
+def infinity(command: str, model: Path, work: Path) -> Iterator[tuple[str, int]]:
+    """Start infinity_emb on the encoder with its torch engine; yields its address and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    arguments = [command, "v2", "--model-id", str(model), "--port", str(port), "--host", "127.0.0.1", "--engine", "torch"]
-    arguments += ["--device", "cpu", "--dtype", "float32", "--no-bettertransformer", "--no-compile"]
+    folder = for_transformers_4(model, work / "encoder-for-infinity")
+    arguments = [
+        command,
+        "v2",
+        "--model-id",
+        str(folder),
+        "--served-model-name",
+        SERVED,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    arguments += ["--engine", "torch", "--device", "cpu", "--dtype", "float32", "--no-bettertransformer", "--no-compile"]
     log = (work / "infinity.log").open("w", encoding="utf-8")
-    with log, subprocess.Popen(arguments, stdout=log, stderr=log) as process:
+    with log, subprocess.Popen(arguments, stdout=log, stderr=log, env=os.environ | QUIET) as process:
         try:
             address = f"http://127.0.0.1:{port}"
             _wait(address, process, work / "infinity.log")
-            yield address
+            yield address, process.pid
         finally:
             process.terminate()
             try:
@@ -68,9 +87,15 @@ def infinity(command: str, model: Path, work: Path) -> Iterator[str]:
                 process.kill()
 
 
-def infinity_command(given: str | None) -> str | None:
-    """Return the program, None where it is not installed."""
-    return given or shutil.which("infinity_emb")
+def infinity_command() -> str | None:
+    """Return the program beside the Python that GOLDSMITH_INFINITY_PYTHON names, else the one on the PATH; None where there is none."""
+    named = os.environ.get(PYTHON)
+    if not named:
+        return shutil.which("infinity_emb")
+    found = Path(named).with_name("infinity_emb")
+    if not found.is_file():
+        raise SystemExit(f"FAILED: {PYTHON}={named}: no infinity_emb beside it; install it there as design/serving.md says")
+    return str(found)
 
 
 def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
