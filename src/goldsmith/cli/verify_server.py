@@ -14,7 +14,7 @@ from goldsmith.cli.output import emit, json_option, table
 if TYPE_CHECKING:
     from goldsmith.serve.verify import Verification
 
-WAYS = ("goldsmith", "vllm", "sglang", "tei", "openrlhf", "llamafactory")
+WAYS = ("goldsmith", "vllm", "sglang", "tei", "cohere", "openrlhf", "verl", "llamafactory")
 
 
 @click.command()
@@ -54,6 +54,10 @@ def _told(found: Verification) -> str:
         f"  largest difference {found.largest:.2e}, mean {found.mean:.2e}, tolerance {found.tolerance:g} x max(1, |score|)",
         f"  alone against together: {found.batch:.2e}",
     ]
+    if found.left_out:
+        lines.append(
+            f"  {found.left_out} golden conversations have more turns than {found.dialect} can send, and were not asked for"
+        )
     if found.differing:
         rows: list[tuple[str, ...]] = [
             (str(row.row), f"{row.golden:.4f}", f"{row.alone:.4f}", f"{row.together:.4f}") for row in found.differing[:10]

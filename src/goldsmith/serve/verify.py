@@ -16,7 +16,7 @@ from goldsmith.errors import ProviderError, UserError
 from goldsmith.reward.golden import GoldenScore, read_golden
 from goldsmith.reward.manifest import read_manifest
 from goldsmith.serve.items import sigmoid
-from goldsmith.wire import goldsmith, llamafactory, openrlhf, sglang, tei, vllm
+from goldsmith.wire import cohere, goldsmith, llamafactory, openrlhf, sglang, tei, vllm
 
 TOLERANCE = 1e-3
 """How far a score may be from its golden one, times max(1, |score|)."""
@@ -31,12 +31,14 @@ class _Way:
         body: from golden rows and the model's name to a request.
         reply: type of the answer.
         scores: from an answer to scores in the order of the rows.
+        one_prompt: a request holds one prompt and its replies, so conversations of more turns cannot be asked for.
     """
 
     path: str
     body: Callable[[Sequence[GoldenScore], str | None], dict[str, Any]]
     reply: Any
     scores: Callable[[Any], list[float]]
+    one_prompt: bool = False
 
 
 def _sent(kind: type[BaseModel], model: str | None, **fields: Any) -> dict[str, Any]:
@@ -51,6 +53,13 @@ def _ids(rows: Sequence[GoldenScore]) -> list[list[int]]:
 
 def _texts(rows: Sequence[GoldenScore]) -> list[str]:
     return [row.text for row in rows]
+
+
+def _is_one_prompt(row: GoldenScore) -> bool:
+    """A user's text and the reply to it, and nothing else."""
+    return [turn.get("role") for turn in row.messages] == ["user", "assistant"] and all(
+        isinstance(turn.get("content"), str) for turn in row.messages
+    )
 
 
 WAYS: dict[str, _Way] = {
@@ -80,6 +89,18 @@ WAYS: dict[str, _Way] = {
         list[list[tei.Prediction]],
         lambda reply: [found[0].score for found in reply],
     ),
+    "cohere": _Way(
+        cohere.RERANK,
+        lambda rows, model: _sent(
+            cohere.RerankRequest,
+            model,
+            query=rows[0].messages[0]["content"],
+            documents=[row.messages[-1]["content"] for row in rows],
+        ),
+        cohere.RerankReply,
+        lambda reply: [found.relevance_score for found in sorted(reply.results, key=lambda found: found.index)],
+        one_prompt=True,
+    ),
     "openrlhf": _Way(
         openrlhf.REWARD,
         lambda rows, model: _sent(
@@ -87,6 +108,13 @@ WAYS: dict[str, _Way] = {
         ),
         openrlhf.RewardReply,
         lambda reply: list(reply.rewards),
+    ),
+    "verl": _Way(
+        vllm.CLASSIFY,
+        # verl sends the older name of the field.
+        lambda rows, model: {**_sent(vllm.ClassifyRequest, model, input=_ids(rows)), "activation": False},
+        vllm.ClassifyReply,
+        lambda reply: [found.probs[-1] for found in sorted(reply.data, key=lambda found: found.index)],
     ),
     "llamafactory": _Way(
         llamafactory.EVALUATION,
@@ -112,6 +140,7 @@ class Verification:
 
     Attributes:
         rows: golden scores compared.
+        left_out: golden scores that this dialect cannot ask for: it sends a prompt and its replies, and they have more turns.
         largest, mean: difference from the golden score, alone or together, whichever is larger for each row.
         batch: largest difference of a score alone from the same score among others.
         differing: rows beyond the tolerance.
@@ -127,6 +156,7 @@ class Verification:
     batch: float
     tolerance: float
     differing: list[Difference]
+    left_out: int = 0
     diagnosis: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -161,19 +191,41 @@ def verify_server(
         transport: of httpx2, for tests.
 
     Raises:
-        UserError: no such dialect, or no golden scores.
+        UserError: no such dialect, or no golden scores that it can ask for.
         ProviderError: the server does not answer, or not in the dialect's shape; or GOLDSMITH_CA_FILE names no certificates.
     """
     if dialect not in WAYS:
         raise UserError(f"dialect {dialect!r}: there is {', '.join(WAYS)}")
-    rows, way = read_golden(golden), WAYS[dialect]
+    every, way = read_golden(golden), WAYS[dialect]
+    places = [place for place, row in enumerate(every) if not way.one_prompt or _is_one_prompt(row)]
+    if not places:
+        raise UserError(
+            f"{golden}: {dialect} sends one prompt and its replies, and every golden conversation has more turns; ask in another"
+        )
+    rows = [every[place] for place in places]
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     options: dict[str, Any] = {"headers": headers, "timeout": timeout_s, "transport": transport, "verify": verification(url)}
     with httpx2.Client(**options, trust_env=False) as http:
         alone = [_ask(http, url, way, [row], model)[0][0] for row in rows]
-        together, told = _ask(http, url, way, rows, model)
+        together, told = _together(http, url, way, rows, model)
     wide = _exported_tolerance(golden) if tolerance is None else tolerance
-    return _judged(rows, alone, together, wide, url=url, dialect=dialect, headers=told)
+    facts = {"url": url, "dialect": dialect, "headers": told, "left_out": len(every) - len(rows)}
+    return _judged(rows, places, alone, together, wide, **facts)
+
+
+def _together(
+    http: httpx2.Client, url: str, way: _Way, rows: Sequence[GoldenScore], model: str | None
+) -> tuple[list[float], dict[str, str]]:
+    """Return the scores of all rows in one request, or in one for each prompt where a request holds no more."""
+    groups: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        groups.setdefault(row.messages[0]["content"] if way.one_prompt else "", []).append(place)
+    found, told = [0.0] * len(rows), dict[str, str]()
+    for group in groups.values():
+        scores, told = _ask(http, url, way, [rows[place] for place in group], model)
+        for place, score in zip(group, scores, strict=True):
+            found[place] = score
+    return found, told
 
 
 def _exported_tolerance(golden: Path) -> float:
@@ -208,10 +260,15 @@ def _as_list(content: bytes, way: _Way) -> bytes:
 
 
 def _judged(
-    rows: Sequence[GoldenScore], alone: Sequence[float], together: Sequence[float], tolerance: float, **facts: Any
+    rows: Sequence[GoldenScore],
+    places: Sequence[int],
+    alone: Sequence[float],
+    together: Sequence[float],
+    tolerance: float,
+    **facts: Any,
 ) -> Verification:
     differing, distances = [], []
-    for place, (row, one, other) in enumerate(zip(rows, alone, together, strict=True)):
+    for place, row, one, other in zip(places, rows, alone, together, strict=True):
         distances.append(max(abs(one - row.score), abs(other - row.score)))
         if not distances[-1] <= tolerance * max(1.0, abs(row.score)):
             differing.append(Difference(row=place + 1, golden=row.score, alone=one, together=other))

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.testclient import TestClient
 
+from goldsmith.cli import verify_server as verify_server_command
 from goldsmith.errors import ProviderError, UserError
-from goldsmith.reward.golden import GoldenScore, read_golden, write_golden
-from goldsmith.serve.verify import Verification, verify_server
+from goldsmith.reward.golden import GoldenScore, golden_scores, read_golden, write_golden
+from goldsmith.reward.model import RewardModel
+from goldsmith.serve.dialects import DIALECTS
+from goldsmith.serve.verify import WAYS, Verification, verify_server
 
 SCORES = [1.25, -0.5, 3.0, 0.125]
 ROWS = [
@@ -96,6 +100,60 @@ def test_a_server_that_does_not_answer_as_it_should(golden: Path, answer: httpx2
 
     with pytest.raises(ProviderError):
         verify_server("http://x", golden, dialect="vllm", transport=httpx2.MockTransport(handler))
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_our_server_gives_the_golden_scores_in_every_dialect_that_it_speaks(
+    dialect: str, server: TestClient, model: RewardModel, tmp_path: Path
+) -> None:
+    write_golden(tmp_path, golden_scores(model))
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        found = server.post(request.url.path, content=request.content, headers={"content-type": "application/json"})
+        return httpx2.Response(found.status_code, content=found.content, headers=dict(found.headers))
+
+    transport = httpx2.MockTransport(handler)
+    prefix = "" if dialect == "goldsmith" else f"/{dialect}"  # its paths name it
+    found = verify_server(f"http://x{prefix}", tmp_path, dialect=dialect, transport=transport)
+    assert found.is_same, found
+    # Two of the standard conversations have four turns, which a prompt and its replies cannot say.
+    all_rows = len(read_golden(tmp_path))
+    assert (found.rows, found.left_out) == ((all_rows - 2, 2) if dialect == "cohere" else (all_rows, 0))
+
+
+def test_a_reranker_that_loses_the_order_of_its_documents_is_found(tmp_path: Path) -> None:
+    asked = {f"{n}": score for n, score in enumerate(SCORES)}
+    first = ROWS[0].model_copy(update={"messages": [{"role": "system", "content": "s"}, *ROWS[0].messages]})
+    write_golden(tmp_path, [first, *ROWS[1:]])
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        documents = json.loads(request.content)["documents"]
+        scores = sorted((asked[document] for document in documents), reverse=True)
+        return httpx2.Response(
+            200, json={"id": "x", "results": [{"index": n, "relevance_score": score} for n, score in enumerate(scores)]}
+        )
+
+    found = verify_server("http://x", tmp_path, dialect="cohere", transport=httpx2.MockTransport(handler))
+    # -0.5, 3 and 0.125 come back as 3, 0.125 and -0.5; the file's first line cannot be asked for.
+    assert [(row.row, row.golden, row.alone, row.together) for row in found.differing] == [
+        (2, -0.5, -0.5, 3.0),
+        (3, 3.0, 3.0, 0.125),
+        (4, 0.125, 0.125, -0.5),
+    ]
+    assert found.left_out == 1
+    assert "neighbours" in found.diagnosis
+
+
+def test_golden_conversations_that_a_dialect_cannot_send_are_no_success(tmp_path: Path) -> None:
+    turns = [{"role": "system", "content": "s"}, *ROWS[0].messages]
+    write_golden(tmp_path, [ROWS[0].model_copy(update={"messages": turns})])
+    with pytest.raises(UserError, match="cohere sends one prompt and its replies"):
+        verify_server("http://x", tmp_path, dialect="cohere")
+
+
+def test_the_command_offers_what_is_there() -> None:
+    assert sorted(verify_server_command.WAYS) == sorted(WAYS)
+    assert set(WAYS) == set(DIALECTS)
 
 
 def test_a_dialect_that_is_not_there(golden: Path) -> None:
