@@ -2,6 +2,7 @@
 
     python benchmarks/deploy.py --check    30 pairs, whose decisions are printed and not judged, 2 calls a length; five minutes on a quiet machine
     python benchmarks/deploy.py --full     every auto-j pair with a preference (506), 15 calls; resumable (--work)
+    python benchmarks/deploy.py --full --way "onnx int8"    one way beside torch fp32; its export serves the whole table later
 
 SmolLM2-135M with a head trained on AlpacaEval pairs of other prompts. Batch 1, calls of all ways alternate, medians, each way at the faster
 of one and all threads. What this processor cannot compute (bfloat16 without its instructions) is said, not guessed. Needs GOLDSMITH_DATA.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,25 +50,31 @@ def main() -> int:
     parser.add_argument("--way", action="append", help="only these ways, beside torch fp32")
     arguments = parser.parse_args()
     size = "full" if arguments.full else "check"
-    path = arguments.work / f"{size}.json"
+    path = arguments.work / f"{result_name(size, arguments.model, arguments.way)}.json"
     figures = load(path) if arguments.full else None
     if figures is None:
         model = arguments.model or trained(arguments.work, size)
         pairs = test_file(arguments.work, size)
+        exports = arguments.work / "-".join(["exports", size, *([arguments.model.name] if arguments.model else [])])
         ways = ("torch fp32", *(arguments.way or DEFAULT[1:]))
         rows = bench_deploy(
             model,
-            arguments.work / f"exports-{size}",
+            exports,
             only=ways,
             repeats=REPEATS[size],
             pairs=pairs,
             max_pairs=TEST_PAIRS[size],
             told=lambda text: print(f"  {text}", flush=True),
         )
-        (arguments.work / f"rows-{size}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
-        figures = judged(rows, arguments.work / f"exports-{size}")
+        path.with_name(f"rows-{path.name}").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+        figures = judged(rows, exports)
         save(path, figures)
     return show(figures)
+
+
+def result_name(size: str, model: Path | None, ways: list[str] | None) -> str:
+    """Return the name of what a call finds: one that measured a few ways, or another model, is not the whole table."""
+    return "-".join([size, *([model.name] if model else []), *sorted(way.replace(" ", "-") for way in ways or [])])
 
 
 def trained(work: Path, size: str) -> Path:
@@ -136,7 +144,23 @@ def _parity(row: Row, base: Row, folder: Path) -> list[Figure]:
             "%",
             note=f"{100 * parity['accuracy_before']:.1f} before",
         ),
+        Figure(
+            f"{row.way}: accuracy after less before, upper end of the interval",
+            100 * gain_at_most(parity["accuracy_before"], parity["accuracy_after"], row.changed or 0.0, row.pairs),
+            0.0 if is_enough else None,
+            "points",
+        ),
     ]
+
+
+def gain_at_most(before: float, after: float, changed: float, pairs: int) -> float:
+    """Return the upper end of the paired 95 % interval of an accuracy's change, a share.
+
+    Every pair has a preference, so a changed decision is right before or after, never both: of N pairs the outcomes differ by 1 or -1 on
+    the changed share c, their mean is d, and their variance is c - d^2.
+    """
+    gain = after - before
+    return gain + 1.96 * math.sqrt(max(0.0, changed - gain**2) / pairs)
 
 
 if __name__ == "__main__":
