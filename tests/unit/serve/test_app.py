@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
+from goldsmith.reward.checkpoint import load_tokenizer
 from goldsmith.reward.model import RewardModel, as_reply
 from goldsmith.serve.batcher import Batcher
+from goldsmith.serve.dialects import DIALECTS
 from goldsmith.serve.keys import add_key
 from goldsmith.serve.logs import JsonLines
 from goldsmith.serve.problem import Refusal
 from goldsmith.serve.tracing import Tracing
 from local_replica import LocalReplica
-from serving import ANSWERED, QUESTION
+from serving import ANSWERED, QUESTION, valid_bodies
 
 SCORE = "/goldsmith/v1/score"
 
@@ -203,6 +206,38 @@ def test_a_number_that_is_none_is_an_error_and_no_score(start: Any, tiny_rm: Pat
     assert reported["results"][0]["score"] is None
     assert "which is no score" in reported["results"][0]["failure"]
     assert reported["results"][1]["score"] is not None
+
+
+def _deaf_to(folder: Path, letter: str, source: Path) -> Path:
+    """A model whose weights are broken where one letter is read, and nowhere else."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(source, folder)
+    (number,) = load_tokenizer(folder).encode(letter, add_special_tokens=False)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"][number] = torch.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_weights_that_give_no_number_for_one_text_are_an_error_in_every_dialect(
+    start: Any, tiny_rm: Path, tmp_path: Path, text: str, golden: float
+) -> None:
+    server = start({"tiny": _deaf_to(tmp_path / "deaf", "~", tiny_rm)})
+    asked = json.loads(json.dumps(valid_bodies(text)).replace("?", "~"))
+    for path, body in asked.items():
+        dialect = DIALECTS[path.split("/")[1]]
+        response = server.post(path, json=body)
+        assert response.status_code == 500, (path, response.text)
+        assert response.headers["x-goldsmith-error"] == "no-number", path
+        dialect.error.model_validate_json(response.content, strict=True, extra="forbid")
+        assert "which is no score" in response.text
+    # Nothing of it stays with whoever asks next, nor with whoever shares its batch.
+    both = _score(server, [{"role": "user", "content": "~"}, ANSWERED[-1]], ANSWERED, on_failure="report").json()["results"]
+    assert both[0]["score"] is None
+    assert both[1]["score"] == pytest.approx(golden, abs=1e-4)
+    assert _score(server, ANSWERED).json()["results"][0]["score"] == pytest.approx(golden, abs=1e-4)
 
 
 def test_requests_for_one_prompt_share_a_batch_and_each_gets_its_own_score(start: Any, tiny_rm: Path, model: RewardModel) -> None:
