@@ -15,6 +15,8 @@ from goldsmith.serve.problem import Refusal
 Model = TypeVar("Model", bound=BaseModel)
 Found = TypeVar("Found")
 MOST_COMPLAINTS = 20
+LONGEST_LENGTH = 15
+"""Digits of a Content-Length that is still read as a number."""
 IN_A_THREAD = 256 << 10
 """Bytes above which a body is parsed beside the event loop."""
 
@@ -34,7 +36,9 @@ async def read_body(request: Request, config: ServeConfig) -> bytes:
     length = request.headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit():
         raise Refusal(400, "malformed", "the Content-Length header is no number")
-    if int(length) > limit:
+    # Python refuses to read thousands of digits, and so many are too many bytes.
+    digits = length.lstrip("0") or "0"
+    if len(digits) > LONGEST_LENGTH or int(digits) > limit:
         raise _too_large(limit)
     pieces: list[bytes] = []
     size = 0
