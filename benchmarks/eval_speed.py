@@ -1,11 +1,13 @@
 """Evaluating a reward model: `goldsmith eval` against padded batches of 8 over the pairs as listed; and PPE's size through the random engine.
 
     python benchmarks/eval_speed.py --check    about 50,000 tokens of the evaluation sets, and PPE's size; under five minutes on a quiet machine
-    python benchmarks/eval_speed.py --full     300,000 tokens; then every set that is there, once; resumable (--work)
+    python benchmarks/eval_speed.py --full     300,000 tokens; then every set that is there, once, the smallest first: hours
+    python benchmarks/eval_speed.py --benchmark llmbar --benchmark judgebench    of the sets, only these, and nothing else
 
 The sample is drawn by prompt: all items of a prompt, from every benchmark. The padded loop scores both replies of each pair in the order
 of the files (RM-Bench as three pairs, lists as best and each loser), as the benchmarks' own scripts do; Goldsmith scores each
-distinct text once. Steps alternate. Needs GOLDSMITH_DATA and the embedded model; PPE's files are made up, in the official layout.
+distinct text once. Steps alternate. Sets are scored chunk by chunk into --work: a killed command, run again, goes on, and the table at
+its end says what each set took over all calls, and what is missing. Needs GOLDSMITH_DATA and the embedded model; PPE's files are made up, in the official layout.
 """
 
 from __future__ import annotations
@@ -24,12 +26,15 @@ from typing import Any
 
 from goldsmith.benchdata.item import Item
 from goldsmith.benchdata.suite import find_suite
+from goldsmith.errors import UserError
 from goldsmith.identity import unit_interval
 from goldsmith.reward.checkpoint import choose_dtype
+from goldsmith.reward.model import RewardModel
 from speed import scorers
 from speed.contender import Contender
 from speed.data import data_folder, renderer_of
 from speed.race import reward_model
+from speed.sets import run_sets, table_of_sets
 from speed.table import Figure, load, save, show
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,21 +47,24 @@ PPE_ROWS, PPE_SETS = 16_038, {"MMLU-Pro": 512, "MATH": 512, "GPQA": 512, "IFEval
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="a fixed sample (the default)")
-    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--full", action="store_true", help="a larger sample, then every set")
     parser.add_argument("--tokens", type=int, help="size of the sample, in tokens of the pairs as listed")
-    parser.add_argument("--only", choices=["speed", "ppe"], help="one part")
+    parser.add_argument("--only", choices=["speed", "ppe", "sets"], help="one part; sets: every set that is there")
+    parser.add_argument(
+        "--benchmark", action="append", default=[], dest="benchmarks", metavar="NAME", help="this set alone; may be given again"
+    )
     parser.add_argument("--work", type=Path, default=ROOT / ".work" / "eval_speed")
     arguments = parser.parse_args()
+    if arguments.benchmarks or arguments.only == "sets":
+        return every_set(arguments.work, arguments.benchmarks)
     figures: list[Figure] = []
     if arguments.only != "ppe":
-        figures += race(
-            arguments.work, arguments.tokens or (FULL_TOKENS if arguments.full else CHECK_TOKENS), resumable=arguments.full
-        )
-        if arguments.full:
-            figures += everything(arguments.work)
+        tokens = arguments.tokens or (FULL_TOKENS if arguments.full else CHECK_TOKENS)
+        figures += race(arguments.work, tokens, resumable=arguments.full)
     if arguments.only != "speed":
         figures += ppe()
-    return show(figures)
+    code = show(figures)
+    return (every_set(arguments.work, []) if arguments.full and arguments.only is None else 0) or code
 
 
 def race(work: Path, most_tokens: int, *, resumable: bool) -> list[Figure]:
@@ -160,17 +168,19 @@ def from_cache(work: Path, model: Path, items: Sequence[Item]) -> Figure:
     )
 
 
-def everything(work: Path) -> list[Figure]:
-    """Every set that is there, once, with the embedded model; a killed run goes on from its cache."""
+def every_set(work: Path, names: Sequence[str]) -> int:
+    """Score the sets that are there with the embedded model, on from where an earlier call stopped; print what is known then."""
     model = reward_model(work, renderer_of("embedded", MAX_LENGTH).pad_id)
-    out = work / "everything"
-    command = [sys.executable, "-m", "goldsmith", "eval", "--no-report", f"embedded={model}", "random", "longer", "--suite", str(data_folder()), "--out", str(out), "--max-length", str(MAX_LENGTH), "--json"]  # fmt: skip
-    seconds, _, _ = run(command)
-    result = json.loads((out / "models" / "embedded" / "result.json").read_text(encoding="utf-8"))
-    for benchmark in result["benchmarks"]:
-        print(f"  {benchmark['title']}: {benchmark['total']['accuracy']:.4f} of {benchmark['total']['num_items']:,} items")
-    note = f"{result['num_texts']:,} distinct texts, {result['num_scored']:,} scored now"
-    return [Figure("everything: the whole command", seconds / 60, None, "min", note=note)]
+    code = 0
+    try:
+        run_sets(work / "sets", RewardModel.load(model, max_length=MAX_LENGTH), "embedded, random head", data_folder(), names)
+    except UserError as error:
+        raise SystemExit(f"FAILED: {error}") from None
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on")
+        code = 130
+    print(table_of_sets(work / "sets", data_folder()))
+    return code
 
 
 def ppe() -> list[Figure]:

@@ -16,7 +16,11 @@ CHUNK = 256
 
 
 class CheckpointEngine(TextEngine):
-    """Scores conversations with a reward model."""
+    """Scores conversations with a reward model.
+
+    Attributes:
+        num_tokens: computed so far; those that replies of one context share are computed once.
+    """
 
     is_cached = True
 
@@ -29,7 +33,7 @@ class CheckpointEngine(TextEngine):
             name: label in reports; empty: the last part of `spec`.
             folder: its files, which may tell what it was made from.
         """
-        self.model = model
+        self.model, self.num_tokens = model, 0
         model.renderer.allows_empty = True
         made = lineage(folder) if folder else Lineage()
         self.info = ModelInfo(
@@ -46,7 +50,12 @@ class CheckpointEngine(TextEngine):
         """See `TextEngine.rate`; replies to one context should stand together, as its tokens are then computed once."""
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
-            rewards = self.model.rate([Reply(text.context, text.reply, text.where) for text in chunk])
+            before = self.num_tokens
+
+            def count(_done: int, _of: int, tokens: int, before: int = before) -> None:
+                self.num_tokens = before + tokens
+
+            rewards = self.model.rate([Reply(text.context, text.reply, text.where) for text in chunk], progress=count)
             yield [
                 (text, Rated(value=reward.value, failure=reward.failure or "", tokens=reward.tokens or None, cut=reward.cut))
                 for text, reward in zip(chunk, rewards, strict=True)
