@@ -13,7 +13,6 @@ sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import bench_files
 from goldsmith.errors import UserError
-from goldsmith.evaluate.engines import checkpoint
 from goldsmith.evaluate.items import read_items
 from goldsmith.reward.model import RewardModel
 from speed import sets
@@ -36,7 +35,7 @@ def suite(tmp_path: Path) -> Path:
 @pytest.fixture
 def rated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the chunks that a model scored, at most four texts each."""
-    monkeypatch.setattr(checkpoint, "CHUNK", 4)
+    monkeypatch.setattr(sets, "STEP", 4)
     real, sizes = RewardModel.rate, []
 
     def rate(self: RewardModel, replies: Any, **options: Any) -> Any:
