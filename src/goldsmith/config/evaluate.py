@@ -49,6 +49,10 @@ class EvalModelConfig(Section):
     """Seconds for one request."""
     max_retries: int = Field(default=4, ge=0)
     """Further attempts after a 429, a 5xx, a time-out or a lost connection."""
+    give_up_s: float = Field(default=300.0, gt=0)
+    """Seconds for one request with its further attempts and the pauses between them; never less than `timeout_s`."""
+    silence_s: float = Field(default=150.0, gt=0)
+    """A server that fails and answers nothing at all for so many seconds is given up, what came is kept; never less than `timeout_s`."""
 
 
 class EvaluateConfig(Section):

@@ -20,6 +20,7 @@ from goldsmith.evaluate.engines.engine import Rated, Text
 from goldsmith.evaluate.engines.http import HttpEngine
 from goldsmith.evaluate.engines.judge import JudgeEngine
 from goldsmith.evaluate.engines.open import label_of, opener
+from goldsmith.evaluate.engines.patience import Patience
 from goldsmith.evaluate.engines.score_file import ScoreFileEngine
 from goldsmith.llm import LlmGroup
 from goldsmith.llm.mock import Reply, ScriptedServer
@@ -175,6 +176,66 @@ def test_a_server_that_fails_for_good_says_so_and_what_came_before_is_kept() -> 
         with pytest.raises(ProviderError, match=r"no scores after 2 attempts.*run the same command again"):
             gather(engine)
     assert len(came) == 2
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up_after_the_silence() -> None:
+    with ScriptedServer(lambda _body, _number: Reply(delay_s=30.0)) as server:
+        engine = engine_of(server, "vllm-chat", concurrency=4, timeout_s=0.3, silence_s=0.5, max_retries=50)
+        with pytest.raises(
+            ProviderError, match=r"no answer within .* no more is waited than 300 s for a request and 0.5 s without any answer"
+        ):
+            rate(engine, texts(40))
+        # Four in flight, each at most asked at 0.0 s, at 0.3 s, and with what is left once or twice more; none of the other 36.
+        assert 4 <= len(server.bodies) <= 16
+
+
+def test_one_request_has_its_own_limit_where_others_are_answered() -> None:
+    def script(body: dict[str, Any], _number: int) -> Reply:
+        if body["messages"][-1]["content"] == "x":
+            return Reply(status=503, raw=b"overloaded", headers={"Retry-After": "0.01"})
+        return Reply(raw=json.dumps(REPLIES["vllm-chat"]([1.0])).encode(), delay_s=0.02)
+
+    came: dict[str, Rated] = {}
+
+    def gather(engine: HttpEngine) -> None:
+        for part in engine.rate(texts(400)):
+            came.update((text.text_id, rated) for text, rated in part)
+
+    with ScriptedServer(script) as server:
+        engine = engine_of(server, "vllm-chat", concurrency=2, timeout_s=0.3, give_up_s=0.3, silence_s=60.0, max_retries=100_000)
+        with pytest.raises(ProviderError, match=r"HTTP 503: overloaded.*no more is waited than 0.3 s for a request and 60 s"):
+            gather(engine)
+    assert came, "what was answered beside it is kept"
+
+
+def test_a_pause_that_is_too_long_is_not_begun() -> None:
+    reply = Reply(status=429, raw=b"later", headers={"Retry-After": "3600"})
+    with ScriptedServer(lambda _body, _number: reply) as server:
+        with pytest.raises(ProviderError, match=r"after 1 attempt in .*it asks for a pause of 3600 s.*give_up_s and silence_s"):
+            rate(engine_of(server, "vllm-chat", max_retries=4), texts(1))
+        assert len(server.bodies) == 1
+
+
+def test_patience_ends_with_the_request_or_with_the_silence() -> None:
+    now = [100.0]
+    patience = Patience(request_s=300.0, silence_s=150.0, clock=lambda: now[0])
+    assert patience.left_s(begun=100.0) == 150.0
+    now[0] = 240.0
+    assert patience.left_s(begun=100.0) == 10.0
+    patience.answered()
+    # The request's own 300 s end at 400; the silence would end at 390.
+    assert patience.left_s(begun=100.0) == 150.0
+    now[0] = 380.0
+    patience.answered()
+    assert patience.left_s(begun=100.0) == 20.0
+    now[0] = 401.0
+    assert patience.left_s(begun=100.0) == -1.0
+
+
+def test_one_attempt_always_has_its_own_time() -> None:
+    with ScriptedServer(lambda _body, _number: Reply(raw=b"{}")) as server:
+        engine = engine_of(server, "vllm-chat", timeout_s=600.0)
+    assert engine._patience.left_s(engine._patience.clock()) > 590.0
 
 
 def test_a_busy_server_is_asked_again() -> None:

@@ -17,6 +17,7 @@ from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.errors import ProviderError, UserError
 from goldsmith.evaluate.engines.dialects import Dialect, NotFinite, Query, parsed
 from goldsmith.evaluate.engines.engine import Progress, Rated, Text, TextEngine
+from goldsmith.evaluate.engines.patience import Patience
 from goldsmith.evaluate.result import ModelInfo
 from goldsmith.identity import digest
 from goldsmith.llm.retry import Attempt, delay_s
@@ -24,6 +25,8 @@ from goldsmith.llm.wire import exchange, open_session
 
 _ABOUT_THE_TEXT = (400, 413, 422)
 """Refusals that can be about one text: the batch is then asked text by text."""
+_SHORTEST_S = 0.1
+"""Seconds of a last attempt at least."""
 
 
 class HttpEngine(TextEngine):
@@ -39,7 +42,7 @@ class HttpEngine(TextEngine):
         Args:
             dialect: the server's.
             base_url: its address, without the dialect's path.
-            config: served model, key, tokenizer, batch, concurrency, time-out, retries.
+            config: served model, key, tokenizer, batch, concurrency, time-out, retries, and how long is waited in all.
             name: label in reports; empty: the served model, or the address.
             base_delay_s: first delay between retries.
 
@@ -48,6 +51,7 @@ class HttpEngine(TextEngine):
         """
         self.dialect, self.config, self.url = dialect, config, base_url.rstrip("/") + dialect.path
         self._base_url, self._base_delay_s = base_url, base_delay_s
+        self._patience = self._new_patience()
         self._key = _key(config.api_key_env)
         self._render = _renderer(config.tokenizer, without_bos=dialect.adds_bos) if dialect.asks == "text" else None
         if dialect.asks == "text" and self._render is None:
@@ -88,6 +92,11 @@ class HttpEngine(TextEngine):
             loop.run_until_complete(stream.aclose())
             loop.close()
 
+    def _new_patience(self) -> Patience:
+        """Return patience that begins now; one attempt always has its own time."""
+        shortest = self.config.timeout_s
+        return Patience(request_s=max(shortest, self.config.give_up_s), silence_s=max(shortest, self.config.silence_s))
+
     def _batches(self, texts: Sequence[Text]) -> list[list[Text]]:
         size = 1 if self.dialect.asks == "chat" else self.config.batch
         if self.dialect.asks == "rank":
@@ -98,6 +107,7 @@ class HttpEngine(TextEngine):
 
     async def _stream(self, batches: Sequence[list[Text]]) -> AsyncGenerator[list[tuple[Text, Rated]], None]:
         """Yield the scores of batches as they come; after a failure, those under way are waited for first."""
+        self._patience = self._new_patience()
         session = open_session(self._base_url, self._key)
         try:
             waiting = iter(batches)
@@ -150,19 +160,36 @@ class HttpEngine(TextEngine):
         """Return an answer, or a refusal that is about the texts.
 
         Raises:
-            ProviderError: neither came, after all retries.
+            ProviderError: neither came after all retries, or within the time that is waited.
         """
+        begun = self._patience.clock()
+        limit = self.config.timeout_s
         for number in range(self.config.max_retries + 1):
-            attempt = await exchange(session, self.url, content, self.config.timeout_s)
+            attempt = await exchange(session, self.url, content, limit)
             if (attempt.cause == "answered" and not attempt.problem) or attempt.status in _ABOUT_THE_TEXT:
+                self._patience.answered()
                 return attempt
-            if not attempt.may_retry or number == self.config.max_retries:
+            pause = delay_s(attempt, number, key, 0, self._base_delay_s)
+            if not attempt.may_retry or number == self.config.max_retries or pause >= self._patience.left_s(begun):
                 break
-            await asyncio.sleep(delay_s(attempt, number, key, 0, self._base_delay_s))
+            await asyncio.sleep(pause)
+            limit = min(self.config.timeout_s, max(_SHORTEST_S, self._patience.left_s(begun)))
+        raise ProviderError(self._given_up(attempt, number + 1, pause, begun))
+
+    def _given_up(self, attempt: Attempt, attempts: int, pause: float, begun: float) -> str:
+        """Say why a request is given up, and what may be changed."""
         told = attempt.problem or attempt.detail
-        raise ProviderError(
-            f"{self.url}: no scores after {number + 1} attempts ({told[:300]}); the scores that came are kept: mend the server, and run the "
-            "same command again to go on"
+        if attempt.retry_after_s is not None:
+            told += f"; it asks for a pause of {attempt.retry_after_s:g} s"
+        limits = ""
+        if attempt.may_retry and attempts <= self.config.max_retries and pause >= self._patience.left_s(begun):
+            limits = (
+                f"; no more is waited than {self._patience.request_s:g} s for a request and {self._patience.silence_s:g} s without any "
+                "answer (give_up_s and silence_s of [[evaluate.models]])"
+            )
+        return (
+            f"{self.url}: no scores after {attempts} attempt{'s' * (attempts > 1)} in {self._patience.clock() - begun:.0f} s "
+            f"({told[:300]}){limits}; the scores that came are kept: mend the server, and run the same command again to go on"
         )
 
     def _unfit(self, text: Text) -> str:
