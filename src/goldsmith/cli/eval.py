@@ -113,11 +113,17 @@ def command(
         )  # fmt: skip
     results = [result.model_dump(mode="json") for result in found.results]
     emit(
-        {"results": results, "folders": [str(folder) for folder in found.folders], "passed_over": found.passed_over},
+        {
+            "results": results,
+            "folders": [str(folder) for folder in found.folders],
+            "passed_over": found.passed_over,
+            "failed": [failed.model_dump(mode="json") for failed in found.failed],
+        },
         _told(found, out),
         as_json,
     )
-    return PARTIAL if any(benchmark.total.num_failed for result in found.results for benchmark in result.benchmarks) else 0
+    is_partial = any(benchmark.total.num_failed for result in found.results for benchmark in result.benchmarks)
+    return PARTIAL if is_partial or found.failed else 0
 
 
 # What games will cost is not foreseen: --max-calls, --max-tokens and --max-cost hold it.
@@ -152,6 +158,7 @@ def _told(found: Evaluation, out: Path) -> str:
         lines += [f"absent: {item.title} ({item.where})" for item in results[0].absent]
         lines += sorted({f"{item.title}: {note}" for result in results for item in result.benchmarks for note in item.notes})
     lines += [stray for result in results if (stray := _stray(result))]
+    lines += [f"not evaluated: {failed.name}: {failed.reason}" for failed in found.failed]
     lines += [f"passed over, as it holds no benchmark: {name}" for name in found.passed_over]
     return "\n".join([*lines, f"results are in {out}"])
 

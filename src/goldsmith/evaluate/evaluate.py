@@ -43,12 +43,13 @@ def evaluate_models(
         progress: called with (done, in all, unit, what).
 
     Returns:
-        The results; `num_failed` of each group counts items without score or verdict, which count as not right.
+        The results; `num_failed` of each group counts items without score or verdict, which count as not right. Of several models,
+        those that could not be evaluated are `failed`, each with its reason; the report names them.
 
     Raises:
-        UserError: no model or benchmark, an unknown one, two models of one name, a model that cannot be loaded.
+        UserError: no model or benchmark, an unknown one, two models of one name; the only model cannot be loaded.
         DataError: a benchmark's file, or one of scores, does not have the layout it should have; the message names file and line.
-        ProviderError: a server failed for good; what came is kept, and the same call goes on.
+        ProviderError: the only model's server failed for good; what came is kept, and the same call goes on.
     """
     settings = config or GoldsmithConfig()
     chosen = [*(labelled(model) for model in models), *settings.evaluate.models]
@@ -59,14 +60,15 @@ def evaluate_models(
     base = Path(settings.base_dir or ".").resolve()
     folder = suite if suite is not None else settings.evaluate.suite and resolve_path(settings.evaluate.suite, base)
     found = find_suite(folder, [*benchmarks, *settings.evaluate.benchmarks], only=only)
-    _names_differ([label_of(model) for model in chosen])
+    names = [label_of(model) for model in chosen]
+    _names_differ(names)
     openers = [opener(model, settings, out, answers) for model in chosen]
     drawn = Settings(seed=settings.seed, resamples=settings.evaluate.bootstrap)
-    evaluation = evaluate_engines(openers, found, out, drawn, cache=cache, progress=progress)
+    evaluation = evaluate_engines(openers, found, out, drawn, labels=names, cache=cache, progress=progress)
     if report:
         from goldsmith.evaluate.compare import write_comparison
 
-        write_comparison(evaluation.folders, out)
+        write_comparison(evaluation.folders, out, failed=evaluation.failed)
     return evaluation
 
 

@@ -225,6 +225,13 @@ class ModelInfo(Record):
     facts: dict[str, Any] = Field(default_factory=dict)
 
 
+class FailedModel(Record):
+    """A model that was asked for and could not be evaluated, and why."""
+
+    name: str
+    reason: str
+
+
 class EvalSettings(Record):
     """What decides the numbers beside model and data."""
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from goldsmith.benchdata.catalogue import CORE
 from goldsmith.benchdata.item import Item
 from goldsmith.benchdata.suite import BenchmarkData, Suite
-from goldsmith.errors import UserError
+from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.evaluate.answers import Answerer
+from goldsmith.evaluate.blame import ModelFailed, blamed, none_left
 from goldsmith.evaluate.cache import ScoreCache
 from goldsmith.evaluate.engines.engine import Answer, Engine
 from goldsmith.evaluate.items import ItemWriter
@@ -28,6 +29,7 @@ from goldsmith.evaluate.result import (
     BenchmarkResult,
     EvalResult,
     EvalSettings,
+    FailedModel,
     ItemRecord,
     Metric,
 )  # fmt: skip
@@ -48,11 +50,12 @@ Progress = Callable[[int, int, str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What an evaluation gave: the results in the order of the models, and their folders."""
+    """What an evaluation gave: the results in the order of the models, their folders, and the models that gave none."""
 
     results: list[EvalResult]
     folders: list[Path]
     passed_over: list[str] = field(default_factory=list)
+    failed: list[FailedModel] = field(default_factory=list)
 
 
 def evaluate_engines(
@@ -61,34 +64,53 @@ def evaluate_engines(
     out: Path,
     settings: Settings,
     *,
+    labels: Sequence[str] = (),
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate engines one after the other on a suite, and write their folders below `out`.
+
+    Of several, one that fails is noted with its reason, and the others are evaluated all the same.
 
     Args:
         engines: what opens each; one is open at a time.
         suite: what was found.
         out: the evaluation's folder; earlier results of models with other names stay.
         settings: of the intervals.
+        labels: names of the engines, for those that cannot even be opened; empty: their numbers.
         cache: SQLite file of scores; None: `scores.sqlite` in `out`.
         progress: see `Progress`.
 
     Raises:
         UserError: two models have one name.
         DataError: a benchmark's file is broken.
-        ProviderError: a server failed for good; run the same again to go on.
+        StoreError: scores or results cannot be written.
+        GoldsmithError: the only model failed, or every one of several; run the same again to go on.
     """
-    results, folders = [], []
+    results: list[EvalResult] = []
+    folders: list[Path] = []
+    errors: dict[str, GoldsmithError] = {}
     with exclusive(out / ".lock", f"the evaluation in {out}"), ScoreCache(cache or out / "scores.sqlite") as scores:
-        for opened in engines:
-            with opened() as engine:
-                folder = out / MODELS / slug(engine.info.name)
-                if folder in folders:
-                    raise UserError(f"two models are called '{engine.info.name}'; give one another name: LABEL=MODEL")
-                results.append(_evaluate(engine, suite, folder, settings, scores, progress))
-                folders.append(folder)
-    return Evaluation(results=results, folders=folders, passed_over=suite.passed_over)
+        for number, opened in enumerate(engines):
+            try:
+                with blamed():
+                    ready = opened()
+                with ready as engine:
+                    folder = out / MODELS / slug(engine.info.name)
+                    if folder in folders:
+                        raise UserError(f"two models are called '{engine.info.name}'; give one another name: LABEL=MODEL")
+                    results.append(_evaluate(engine, suite, folder, settings, scores, progress))
+                    folders.append(folder)
+            except ModelFailed as failed:
+                errors[labels[number] if labels else f"model {number + 1}"] = failed.reason
+    if not results:
+        raise none_left(errors)
+    return Evaluation(
+        results=results,
+        folders=folders,
+        passed_over=suite.passed_over,
+        failed=[FailedModel(name=name, reason=str(error)) for name, error in errors.items()],
+    )
 
 
 def slug(name: str) -> str:
@@ -155,7 +177,8 @@ def _evaluate(
             records = list(_records(data, answerer, writer, keeper, progress))
             benchmarks.append(summarise(data, records, settings))
             failures += keeper.kept()
-        engine.finish()
+        with blamed():
+            engine.finish()
     result = EvalResult(
         goldsmith_version=code_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -184,7 +207,8 @@ def _records(
             if progress:
                 progress(part, of, unit, data.title)
 
-        answers, ids, contexts = answerer.answer(window, advance)
+        with blamed():
+            answers, ids, contexts = answerer.answer(window, advance)
         for item, answer, names, context in zip(window, answers, ids, contexts, strict=True):
             record = item_record(item, answer, names, item.cluster or context)
             writer.write(record)

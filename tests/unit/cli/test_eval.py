@@ -1,5 +1,6 @@
 """`goldsmith eval` from the command line."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -48,6 +49,29 @@ def test_a_model_without_an_answer_has_no_number_in_any_report(tmp_path: Path, c
     assert "JudgeBench" in front
     assert "reward-bench" not in front
     assert not (out / "report-files" / "rewardbench").exists()
+
+
+def test_a_model_that_fails_beside_others_is_named_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench_files.write_lines(tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench(place) for place in range(3)])
+    out = tmp_path / "out"
+    command = ["eval", "best=oracle", f"gone={tmp_path / 'nothing'}", "--suite", str(tmp_path / "suite"), "--out", str(out)]
+    assert run(command) == 3
+    told = capsys.readouterr().out
+    assert "100.00" in told
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    reason = report["failed_models"][0]["reason"]
+    assert report["failed_models"][0]["name"] == "gone"
+    assert str(tmp_path / "nothing") in reason
+    assert f"not evaluated: gone: {reason}" in told
+    assert "gone could not be evaluated, and is in no figure" in (out / "report.html").read_text(encoding="utf-8")
+    assert "gone could not be evaluated" in (out / "report.md").read_text(encoding="utf-8")
+    with (out / "report-files" / "tables" / "failed-models.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["model", "reason"], ["gone", reason]]
+    assert run([*command, "--json"]) == 3
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["failed"] == [{"name": "gone", "reason": reason}]
+    assert len(printed["results"]) == 1
+    assert run(["eval", *command[2:]]) == 1, "alone it is the command's error"
 
 
 def test_errors_name_the_place_and_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

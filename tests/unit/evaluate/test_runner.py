@@ -12,7 +12,7 @@ import pytest
 
 import bench_files
 from goldsmith.benchdata.suite import find_suite
-from goldsmith.errors import ProviderError, StoreError, UserError
+from goldsmith.errors import DataError, ProviderError, StoreError, UserError
 from goldsmith.evaluate.cache import ScoreCache
 from goldsmith.evaluate.engines.engine import Engine, Progress, Rated, Text, TextEngine
 from goldsmith.evaluate.engines.shipped import shipped
@@ -203,6 +203,49 @@ def test_several_models_get_a_folder_each_and_names_must_differ(tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "out" / "models").iterdir()) == ["a-b", "constant"]
     with pytest.raises(UserError, match="two models are called 'same'"):
         run(tmp_path, Counting("same"), Counting("same"))
+
+
+def test_of_several_models_one_that_fails_is_named_and_the_others_are_evaluated(tmp_path: Path) -> None:
+    suite = find_suite(bench_files.write_suite(tmp_path / "suite"))
+
+    def absent() -> Engine:
+        raise UserError("there/model: no weights in it")
+
+    broken = Counting("dying", breaks_after=10)
+    found = evaluate_engines(
+        [absent, lambda: broken, lambda: shipped("oracle")],
+        suite, tmp_path / "out", SETTINGS, labels=["absent", "dying", "oracle"],
+    )  # fmt: skip
+    assert [result.model.name for result in found.results] == ["oracle"]
+    assert found.folders == [tmp_path / "out" / "models" / "oracle"]
+    assert [(failed.name, failed.reason) for failed in found.failed] == [
+        ("absent", "there/model: no weights in it"),
+        ("dying", "http://there/score: no scores after 5 attempts"),
+    ]
+    rest = Counting("dying")
+    run(tmp_path, rest)
+    assert not set(broken.asked) & set(rest.asked), "what the failed one scored was kept"
+
+
+def test_where_every_model_fails_all_reasons_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ProviderError, match=r"(?s)no model could be evaluated.*  model 1: http.*  model 2: http"):
+        run(tmp_path, Counting("one", breaks_after=0), Counting("two", breaks_after=0))
+
+
+def test_a_broken_benchmark_or_disk_is_no_model_s_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench_files.write_lines(
+        tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench(), {**bench_files.judgebench(1), "label": "C"}]
+    )
+    suite = find_suite(tmp_path / "suite")
+    with pytest.raises(DataError, match=r"jb.jsonl:2: label is 'C'"):
+        evaluate_engines([lambda: shipped("oracle"), lambda: shipped("longer")], suite, tmp_path / "out", SETTINGS)
+
+    def full(*_values: object) -> None:
+        raise StoreError("scores.sqlite: scores cannot be kept (disk full)")
+
+    monkeypatch.setattr(ScoreCache, "put", full)
+    with pytest.raises(StoreError, match="disk full"):
+        run(tmp_path / "other", Counting("one"), shipped("oracle"))
 
 
 def test_truncations_are_counted_beside_each_accuracy(tmp_path: Path) -> None:

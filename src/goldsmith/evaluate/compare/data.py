@@ -14,7 +14,7 @@ from goldsmith.evaluate.correlation import Correlation
 from goldsmith.evaluate.homogeneity import Agreement
 from goldsmith.evaluate.report.data import Paragraph
 from goldsmith.evaluate.report.part import Part
-from goldsmith.evaluate.result import AbsentBenchmark, Metric, SourceFile, SubsetResult
+from goldsmith.evaluate.result import AbsentBenchmark, FailedModel, Metric, SourceFile, SubsetResult
 from goldsmith.evaluate.shortcuts import Panel
 from goldsmith.evaluate.statistics import Estimate
 from goldsmith.evaluate.win_probability import Reliability
@@ -220,6 +220,8 @@ class ComparisonData(Part):
     models: list[Model]
     benchmarks: list[Benchmark]
     absent: list[AbsentBenchmark] = Field(default_factory=list)
+    failed_models: list[FailedModel] = Field(default_factory=list)
+    """Models that were to be here and could not be evaluated."""
     published: list[PublishedRow] = Field(default_factory=list)
     differences: list[Difference] = Field(default_factory=list)
     curves: list[CurveRow] = Field(default_factory=list)

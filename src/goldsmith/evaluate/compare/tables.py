@@ -25,6 +25,7 @@ def tables(data: ComparisonData) -> dict[str, str]:
         "calibration": (("model", "probabilities", "low", "high", "confidence", "right", "right_low", "right_high", "comparisons"), _bins(data)),
         "correlations": (("one", "other", "kind", "value", "low", "high", "models", "reason"), _correlations(data)),
         "agreement": (("one", "other", "figure", *_ESTIMATE), _agreement(data)),
+        "failed-models": (("model", "reason"), ([row.name, row.reason] for row in data.failed_models)),
         "failures": (("model", "benchmark", "subset", "item_id", "source_ref", "reasons", "score_right", "score_wrong"), _failures(data)),
     }  # fmt: skip
     written = {name: as_csv(head, list(rows)) for name, (head, rows) in made.items()}

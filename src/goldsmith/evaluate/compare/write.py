@@ -19,6 +19,7 @@ from goldsmith.evaluate.compare.tables import tables
 from goldsmith.evaluate.compare.words import comparison_words
 from goldsmith.evaluate.contamination import pool_overlap
 from goldsmith.evaluate.correlation import read_downstream
+from goldsmith.evaluate.result import FailedModel
 from goldsmith.store import atomic
 
 HTML, JSON, MARKDOWN, FILES = "report.html", "report.json", "report.md", "report-files"
@@ -37,6 +38,7 @@ def write_comparison(
     benchmarks: Sequence[str] = (),
     published: bool = True,
     seed: int | None = None,
+    failed: Sequence[FailedModel] = (),
 ) -> Path:
     """Compare earlier results and write the report.
 
@@ -50,6 +52,7 @@ def write_comparison(
         benchmarks: `NAME=PATH` of single benchmarks.
         published: show the paper's own rows, marked as such.
         seed: of all intervals; None: that of the first result.
+        failed: models that were to be in it and could not be evaluated; the report names them.
 
     Returns:
         The page's path.
@@ -70,7 +73,8 @@ def write_comparison(
         seed=seed,
     )
     overlap = None if pool is None else _contamination(str(pool), suite, benchmarks)
-    found = found.model_copy(update={"contamination": overlap, "notes": [*found.notes, *_unmatched(models, measure)]})
+    notes = [*found.notes, *_unmatched(models, measure)]
+    found = found.model_copy(update={"contamination": overlap, "notes": notes, "failed_models": list(failed)})
     return write(found.model_copy(update={"words": comparison_words(found)}), models, Path(out_dir))
 
 
