@@ -23,6 +23,7 @@ from goldsmith.pool.sources.lines import Problem
 
 _REPEAT = "#"
 """Stands between an id that occurs again and its number, as in `17#2`."""
+_ALL = "all"
 _SHOWN = 8
 """Columns of a row, and files, that a message names at most."""
 
@@ -141,9 +142,11 @@ def find_suite(folder: str | Path | None, named: Sequence[str] = (), *, only: Se
     if folder is not None:
         _look_through(Path(folder), found, passed_over)
     own: dict[str, list[Source]] = {}
+    given: set[str] = set()
     for entry in named:
         name, sources = _named(entry)
         benchmark = benchmark_named(name)
+        _refuse_twice(benchmark.id if benchmark else name, given)
         if benchmark is None:
             own[name] = sources
         else:
@@ -200,6 +203,15 @@ def _named(entry: str) -> tuple[str, list[Source]]:
             f"{benchmark.title} is not on the hub in its official layout; get it from {benchmark.where}, then {benchmark.id}=PATH"
         )
     return benchmark.id, list(benchmark.hub)
+
+
+def _refuse_twice(name: str, given: set[str]) -> None:
+    """Note the name of a benchmark that was named; none may stand for two sets of files, nor for all of them."""
+    if name in given:
+        raise UserError(f"--benchmark {name} is given twice; name a folder that holds both, or give one another NAME")
+    if name.lower() == _ALL:
+        raise UserError(f"--benchmark {name}: this name stands for all benchmarks together in reports; give it another NAME")
+    given.add(name)
 
 
 def _data_documents(path: str) -> list[Source]:

@@ -10,7 +10,8 @@ from goldsmith.config import GoldsmithConfig
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.config.load import resolve_path
 from goldsmith.errors import UserError
-from goldsmith.evaluate.engines.open import label_of, opener
+from goldsmith.evaluate.engines.open import JUDGE, SCORES, label_of, opener
+from goldsmith.evaluate.engines.shipped import SHIPPED
 from goldsmith.evaluate.runner import Evaluation, Progress, evaluate_engines, slug
 from goldsmith.evaluate.scoring.rule import Settings
 
@@ -52,7 +53,7 @@ def evaluate_models(
         ProviderError: the only model's server failed for good; what came is kept, and the same call goes on.
     """
     settings = config or GoldsmithConfig()
-    chosen = [*(labelled(model) for model in models), *settings.evaluate.models]
+    chosen = told_apart([*(labelled(model) for model in models), *settings.evaluate.models])
     if not chosen:
         raise UserError(
             "no model to evaluate: give a folder or hub id, or random, oracle, constant, longer, scores:FILE, judge:NAME, DIALECT:URL"
@@ -86,10 +87,37 @@ def _names_differ(names: Sequence[str]) -> None:
 
 
 def labelled(model: str | EvalModelConfig) -> EvalModelConfig:
-    """Return the model of `LABEL=MODEL`, or of a MODEL alone."""
+    """Return the model of `LABEL=MODEL`, or of a MODEL alone; a file or folder that is there is never cut at its `=`."""
     if isinstance(model, EvalModelConfig):
         return model
     label, equals, spec = model.partition("=")
-    if equals and label and spec and "/" not in label and ":" not in label:
+    is_label = equals and label and spec and ":" not in label and not Path(model).exists()
+    if is_label and ("/" not in label or not _is_path(label, spec)):
         return EvalModelConfig(model=spec, name=label)
     return EvalModelConfig(model=model)
+
+
+def _is_path(label: str, spec: str) -> bool:
+    """Whether `label=spec`, with a slash before the sign, rather is a path with a spelling mistake than a hub id as a label."""
+    return Path(label).parent.is_dir() and not (":" in spec or spec in SHIPPED or Path(spec).exists())
+
+
+def told_apart(models: Sequence[EvalModelConfig]) -> list[EvalModelConfig]:
+    """Return the models; those without a label whose paths end alike are called by as much of the path as tells them apart."""
+    names = [label_of(model) for model in models]
+    found = []
+    for model, name in zip(models, names, strict=True):
+        parts = Path(model.model).parts
+        rivals = [Path(other.model).parts for other in models if label_of(other) == name and other.model != model.model]
+        if model.name or not _is_checkpoint(model) or not rivals:
+            found.append(model)
+            continue
+        length = 1
+        while length < len(parts) and any(parts[-length:] == other[-length:] for other in rivals):
+            length += 1
+        found.append(model.model_copy(update={"name": "/".join(parts[-length:]).replace("//", "/")}))
+    return found
+
+
+def _is_checkpoint(model: EvalModelConfig) -> bool:
+    return model.model not in SHIPPED and not model.model.startswith((SCORES, JUDGE)) and "://" not in model.model

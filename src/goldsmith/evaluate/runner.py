@@ -37,11 +37,14 @@ from goldsmith.evaluate.scoring.decide import by_games, by_scores, outcome_of
 from goldsmith.evaluate.scoring.rule import Settings
 from goldsmith.evaluate.scoring.summary import rule_of, summarise
 from goldsmith.evaluate.texts import FailureKeeper, FailureTexts, write_texts
+from goldsmith.identity import digest
 from goldsmith.pool.bias import marks
 from goldsmith.store import atomic
 from goldsmith.store.lock import exclusive
 from goldsmith.version import code_version
 
+LONGEST_NAME = 200
+"""Bytes of a folder's name; file systems take 255 or less."""
 WINDOW = 8192
 """Replies in memory at once, about."""
 Progress = Callable[[int, int, str, str], None]
@@ -114,8 +117,9 @@ def evaluate_engines(
 
 
 def slug(name: str) -> str:
-    """Return the folder's name of a model: letters, digits, dots, dashes and underscores of its label."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    """Return the folder's name of a model: letters, digits, dots, dashes and underscores of its label; a long one is cut and marked."""
+    plain = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    return plain if len(plain.encode()) <= LONGEST_NAME else f"{plain[: LONGEST_NAME // 5]}-{digest([name])[:12]}"
 
 
 def item_record(item: Item, answer: Answer, text_ids: Sequence[str], prompt_id: str) -> ItemRecord:

@@ -67,6 +67,21 @@ def file_name(model: str) -> str:
     return f"{organisation[:80]}/{name[:120]}.json"
 
 
+def file_names(models: Iterable[str]) -> dict[str, str]:
+    """Return `file_name` of each model, numbered where two would write one file, on disks that know no case too."""
+    taken: set[str] = set()
+    found = {}
+    for model in models:
+        stem = file_name(model).removesuffix(".json")
+        number, own = 1, stem
+        while own.lower() in taken:
+            number += 1
+            own = f"{stem}-{number}"
+        taken.add(own.lower())
+        found[model] = f"{own}.json"
+    return found
+
+
 def model_index(model: Model, titles: dict[str, str]) -> str:
     """Return front matter for a model card: `model-index` with one result a benchmark, values as fractions.
 

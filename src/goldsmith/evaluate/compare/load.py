@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +91,13 @@ def _title(result: EvalResult) -> str:
 
 def _unique(names: Sequence[str]) -> list[str]:
     """Number what occurs again: two results of one model are two rows."""
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     found = []
     for name in names:
-        taken[name] += 1
-        found.append(name if taken[name] == 1 else f"{name} ({taken[name]})")
+        number, own = 1, name
+        while own in taken or (number > 1 and own in names):
+            number += 1
+            own = f"{name} ({number})"
+        taken.add(own)
+        found.append(own)
     return found

@@ -12,7 +12,7 @@ from goldsmith.errors import UserError
 from goldsmith.evaluate.compare.data import ComparisonData, Contamination, ContaminationRow
 from goldsmith.evaluate.compare.gather import gather
 from goldsmith.evaluate.compare.html import render
-from goldsmith.evaluate.compare.leaderboard import REWARDBENCH, file_name, model_index, row_results, subset_results
+from goldsmith.evaluate.compare.leaderboard import REWARDBENCH, file_names, model_index, row_results, subset_results
 from goldsmith.evaluate.compare.load import Evaluated, load
 from goldsmith.evaluate.compare.markdown import markdown
 from goldsmith.evaluate.compare.tables import tables
@@ -105,10 +105,10 @@ def _for_others(data: ComparisonData, models: Sequence[Evaluated]) -> Iterator[t
     """Yield the files for RewardBench's leaderboard and for model cards; rules are no models, and get none."""
     titles = {benchmark.id: benchmark.title for benchmark in data.benchmarks}
     given = {model.name: model for model in models}
-    for model in data.models:
-        if model.is_baseline:
-            continue
-        name = file_name(model.name)
+    models_given = [model for model in data.models if not model.is_baseline]
+    names = file_names(model.name for model in models_given)
+    for model in models_given:
+        name = names[model.name]
         yield f"{MODEL_INDEX}/{name.replace('/', '--').removesuffix('.json')}.md", model_index(model, titles)
         for benchmark, target in REWARDBENCH.items():
             if benchmark in model.scores and model.scores[benchmark].total.accuracy is not None:
