@@ -24,6 +24,8 @@ from goldsmith.pool.sources.lines import Problem
 _REPEAT = "#"
 """Stands between an id that occurs again and its number, as in `17#2`."""
 _ALL = "all"
+_NO_OBJECT = "not-an-object"
+"""JSON that is sound and no row of anything, as a list of numbers: a foreign file."""
 _SHOWN = 8
 """Columns of a row, and files, that a message names at most."""
 
@@ -166,12 +168,17 @@ def find_suite(folder: str | Path | None, named: Sequence[str] = (), *, only: Se
 def _look_through(folder: Path, found: dict[str, list[Source]], passed_over: list[str]) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; --suite names the folder that holds the benchmarks' files")
-    passed_over += [f"{name} (packed in a way that is not read: unpack it)" for name in packed_names(folder)]
-    for document in documents(folder):
+    packed = [f"{name} (packed in a way that is not read: unpack it)" for name in packed_names(folder)]
+    passed_over += packed
+    try:
+        there = documents(folder)
+    except DataError as error:
+        raise DataError(f"{error}; there is {'; '.join(packed[:_SHOWN])}" if packed else str(error)) from None
+    for document in there:
         row = _first_row(document, document.name)
         benchmark = _told(row, document.name) if row else None
         if benchmark is None:
-            passed_over.append(f"{document.name} ({', '.join(map(str, list(row)[:_SHOWN])) if row else 'no row'})")
+            passed_over.append(f"{document.name} ({', '.join(map(str, list(row)[:_SHOWN])) if row else 'no row of columns'})")
         else:
             found.setdefault(benchmark.id, []).append(document)
 
@@ -182,6 +189,8 @@ def _first_row(source: Source, name: str) -> dict[str, Any] | None:
         return None
     line, row = first
     if isinstance(row, Problem):
+        if row[0] == _NO_OBJECT:
+            return None
         raise DataError(f"{name}:{line}: {row[0]}: {row[1]}; mend this file, or move it out of the suite's folder")
     return row
 

@@ -1,6 +1,8 @@
 """Benchmarks are found by the looks of their rows, and read strictly: what is wrong is named with file and line."""
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,60 @@ def test_a_packed_file_that_is_not_read_is_named(tmp_path: Path) -> None:
     bench_files.write_lines(tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench()])
     (tmp_path / "suite" / "RMB_dataset.zip").write_bytes(b"PK\x03\x04")
     assert find_suite(tmp_path / "suite").passed_over == ["suite/RMB_dataset.zip (packed in a way that is not read: unpack it)"]
+
+
+def test_a_folder_of_packed_files_alone_says_what_to_unpack(tmp_path: Path) -> None:
+    (tmp_path / "judgebench.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(
+        DataError, match=r"no data file in this folder.*/judgebench.zip \(packed in a way that is not read: unpack it\)"
+    ):
+        find_suite(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "text"), [("config.json", "[1, 2]"), ("number.json", "3"), ("words.jsonl", '"a"\n"b"\n')])
+def test_sound_json_that_is_no_table_is_passed_over_by_name(tmp_path: Path, name: str, text: str) -> None:
+    bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench()])
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    suite = find_suite(tmp_path)
+    assert [data.id for data in suite.data] == ["judgebench"]
+    assert [entry.partition("/")[2] for entry in suite.passed_over] == [f"{name} (no row of columns)"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda plain: b"\xef\xbb\xbf" + plain,
+        lambda plain: plain.replace(b"\n", b"\r\n"),
+        lambda plain: plain.replace(b"\n", b"\n\n"),
+        lambda plain: plain[:-1],
+        gzip.compress,
+    ],
+    ids=["byte order mark", "line ends of Windows", "empty lines", "no last line end", "gzip without its ending"],
+)
+def test_how_a_file_was_written_changes_no_item(tmp_path: Path, written: Callable[[bytes], bytes]) -> None:
+    path = bench_files.write_lines(tmp_path / "suite" / "jb.jsonl", [bench_files.judgebench(place) for place in range(3)])
+    expected = [(item.item_id, item.context, item.replies, item.good) for item in find_suite(path.parent).data[0].items()]
+    path.write_bytes(written(path.read_bytes()))
+    found = [(item.item_id, item.context, item.replies, item.good) for item in find_suite(path.parent).data[0].items()]
+    assert found == expected
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (lambda plain: plain.replace(b"good 1", b"g\xf6od 1"), r"jb.jsonl:2: wrong-utf8: byte 0xf6"),
+        (lambda plain: plain.decode().encode("utf-16"), r"jb.jsonl:1: wrong-utf8: byte 0xff"),
+        (lambda plain: plain[:-20], r"jb.jsonl:3: not-json"),
+        (lambda plain: gzip.compress(plain)[:-12], r"jb.jsonl: broken or cut short"),
+    ],
+    ids=["Latin-1", "UTF-16", "torn line", "torn gzip"],
+)
+def test_a_damaged_file_is_named_with_its_line(tmp_path: Path, broken: Callable[[bytes], bytes], told: str) -> None:
+    path = bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench(place) for place in range(3)])
+    path.write_bytes(broken(path.read_bytes()))
+    with pytest.raises(DataError, match=told):
+        [item for data in find_suite(tmp_path).data for item in data.items()]
 
 
 def test_a_null_reply_in_the_first_row_is_named_and_the_file_not_passed_over(tmp_path: Path) -> None:
