@@ -59,12 +59,13 @@ def test_a_model_that_fails_beside_others_is_named_in_every_format(tmp_path: Pat
     told = capsys.readouterr().out
     assert "100.00" in told
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["title"] == "Evaluation of rules, no model: best"
     reason = report["failed_models"][0]["reason"]
     assert report["failed_models"][0]["name"] == "gone"
     assert str(tmp_path / "nothing") in reason
     assert f"not evaluated: gone: {reason}" in told
-    assert "gone could not be evaluated, and is in no figure" in (out / "report.html").read_text(encoding="utf-8")
-    assert "gone could not be evaluated" in (out / "report.md").read_text(encoding="utf-8")
+    assert "“gone” could not be evaluated, and is in no figure" in (out / "report.html").read_text(encoding="utf-8")
+    assert "“gone” could not be evaluated" in (out / "report.md").read_text(encoding="utf-8")
     with (out / "report-files" / "tables" / "failed-models.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [["model", "reason"], ["gone", reason]]
     assert run([*command, "--json"]) == 3

@@ -89,7 +89,7 @@ def curve_figure(data: ComparisonData, benchmark: str) -> Picture | None:
     perfect = [{"n": place + 1, "quality": 100 * value} for place, value in enumerate(found[0].curve.perfect)]
 
     def make(alt: Any, is_narrow: bool) -> Any:
-        ticks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= len(perfect)]
+        ticks = curve_ticks(len(perfect))
         x = alt.X(
             "n:Q",
             scale=alt.Scale(type="log", base=2, domain=[1, len(perfect)], nice=False),
@@ -116,6 +116,12 @@ def curve_figure(data: ComparisonData, benchmark: str) -> Picture | None:
     return picture(
         make, f"Best-of-N on {data.title_of(benchmark)}. {told}. The best reply always picked: {perfect[-1]['quality']:.1f} %."
     )
+
+
+def curve_ticks(size: int) -> list[int]:
+    """Return the numbers of replies that are written below a curve: powers of two, and the last, with room between them."""
+    powers = [2**power for power in range(size.bit_length())]
+    return [n for n in powers if 1.25 * n <= size] + [size]
 
 
 def _curve_points(row: CurveRow) -> list[dict[str, Any]]:

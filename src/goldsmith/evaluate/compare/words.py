@@ -81,7 +81,7 @@ def _pair(data: ComparisonData, one: str, other: str, rows: list[Difference]) ->
 
 def _alerts(data: ComparisonData) -> Iterator[str]:
     for failed in data.failed_models:
-        yield f"{failed.name} could not be evaluated, and is in no figure: {failed.reason}"
+        yield f"The model “{failed.name}” could not be evaluated, and is in no figure: {failed.reason}"
     baselines = {model.name for model in data.models if model.is_baseline}
     for model in real(data):
         beaten = [

@@ -66,7 +66,7 @@ def write_comparison(
     measure = read_downstream(Path(downstream)) if downstream is not None else None
     found = gather(
         models,
-        title=title or f"Evaluation of {_named(models)}",
+        title=title or _title(models),
         downstream=measure,
         downstream_name=Path(downstream).stem if downstream is not None else "",
         show_published=published,
@@ -155,6 +155,10 @@ def _unmatched(models: Sequence[Evaluated], measure: Mapping[str, float] | None)
     return [f"The downstream file names models that were not given: {', '.join(unknown)}."] if unknown else []
 
 
-def _named(models: Sequence[Evaluated]) -> str:
-    names = [model.name for model in models if not model.is_baseline] or [model.name for model in models]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _title(models: Sequence[Evaluated]) -> str:
+    """Return what the report is of; rules are named as such, as their names are half sentences."""
+    names = [model.name for model in models if not model.is_baseline]
+    start = "Evaluation of"
+    if not names:
+        start, names = "Evaluation of rules, no model:", [model.name for model in models]
+    return f"{start} {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
