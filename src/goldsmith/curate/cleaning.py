@@ -19,7 +19,7 @@ from goldsmith.curate.bars import Bars, bars_of
 from goldsmith.curate.decide import ACTIONS, REASONS, decide, labels
 from goldsmith.curate.evidence import NONE, TIE, Evidence, codes, from_margins, on_side, p_of
 from goldsmith.curate.follows_length import LengthSums
-from goldsmith.curate.gold_checks import Checked, fit_checked
+from goldsmith.curate.gold_checks import Checked, fit_checked, gold_rm_refusal
 from goldsmith.curate.joint_checks import CheckedJoint, Everything, fit_joint_checked
 from goldsmith.curate.stack import Gold
 from goldsmith.curate.surface import Surface, surface
@@ -112,9 +112,12 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
         judged_p=known.judged_p[usable], differs=differs.of(usable),
     )  # fmt: skip
     checked, p_first = _probabilities(known, evidence, usable, contexts, label, best, gold_margin, differs, config, seed)
+    refused = None if config.keep_rule in ("stack", "joint") else gold_rm_refusal(evidence)
+    if refused:
+        told.insert(0, f"{refused}; every label stays as it came")
     # A person's label stands for a pair; audit's too, but the report below measures the stack, not people.
     bars = None if p_first is None else bars_of(p_first[known.is_asked], p_of(label[known.is_asked]), config)
-    result = _decided(known, label, best, gold_margin, p_first, config, bars)
+    result = _decided(known, label, best, gold_margin, p_first, config, bars, gold_stands=refused is None and p_first is not None)
     facts = {
         "stack": {**checked.facts, **({"bars": asdict(bars)} if bars else {})},
         **_on_audit(known, contexts, label, p_first, seed),
@@ -173,7 +176,15 @@ def _gold_margin(known: Known, contexts: Sequence[str], l2: Sequence[float], see
 
 
 def _decided(
-    known: Known, label: Codes, best: Floats, gold: Floats, p_first: Floats | None, config: CurateConfig, bars: Bars | None = None
+    known: Known,
+    label: Codes,
+    best: Floats,
+    gold: Floats,
+    p_first: Floats | None,
+    config: CurateConfig,
+    bars: Bars | None,
+    *,
+    gold_stands: bool,
 ) -> list[dict[str, Any]]:
     asked = known.is_asked
     judged = np.where(np.isnan(known.judged_p) | (known.judged_p == 0.5), NONE, np.where(known.judged_p > 0.5, 0, 1)).astype(
@@ -183,7 +194,7 @@ def _decided(
         label=label[asked], best=from_margins(best[asked]), gold=from_margins(gold[asked]), judged=judged[asked],
         judged_p=known.judged_p[asked], human=known.human[asked], stack=None if p_first is None else p_first[asked],
     )  # fmt: skip
-    decided = decide(evidence, config, bars)
+    decided = decide(evidence, config, bars, gold_stands=gold_stands)
     side = on_side(decided.p_first, decided.label_after)
     names = labels(decided.label_after), labels(evidence.label), labels(evidence.judged), labels(evidence.human)
     rows = []

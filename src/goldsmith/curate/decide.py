@@ -39,6 +39,7 @@ REASONS = (
     "likely wrong",
     "too close to call",
     "no stack could be fitted, so the label stays as it came",
+    "no gold RM to go by, so the label stays as it came",
 )
 """Why; a decision's reason is a place here."""
 _REASON = {text: place for place, text in enumerate(REASONS)}
@@ -65,17 +66,18 @@ class Decided:
     rules: tuple[str, ...]
 
 
-def decide(known: Evidence, config: CurateConfig, bars: Bars | None = None) -> Decided:
+def decide(known: Evidence, config: CurateConfig, bars: Bars | None = None, *, gold_stands: bool = True) -> Decided:
     """Return what becomes of every pair.
 
     Args:
         known: N pairs; `stack` set or not. Under `keep_rule = "stack"` or `"joint"` without it every label stays as it came, and says so.
         config: the rules.
         bars: where keeping and flipping begin under `stack` and `joint`; none: by the configuration, from these pairs alone.
+        gold_stands: False when the gold RM may decide nothing (`gold_checks.gold_rm_refusal`): under `article` and `paper` every label
+            then stays as it came, as a gold RM that knows nothing would reverse half of them.
     """
     rules = (HUMAN, f"{config.keep_rule}-keep", f"recycle-{config.recycle}", "tie")
-    made = _by_stack(known, config, bars) if config.keep_rule in ("stack", "joint") else _by_rule(known, config)
-    action, label_after, reason = made
+    action, label_after, reason = _ruled(known, config, bars, gold_stands)
     rule = np.where((action == KEEP) | (action == RELABEL), 1, 2).astype(np.int8)
     rule[reason == _REASON["too close to call"]] = 1
     ties = known.label == TIE
@@ -103,6 +105,20 @@ def flipped(label: Codes) -> Codes:
     return np.where(label == TIE, TIE, FIRST + SECOND - label).astype(np.int8)
 
 
+def _ruled(known: Evidence, config: CurateConfig, bars: Bars | None, gold_stands: bool) -> tuple[Codes, Codes, Codes]:
+    """Action, label and reason of every pair by the keep rule, or as they came where that rule has nothing to go by."""
+    if config.keep_rule in ("stack", "joint"):
+        if known.stack is None:
+            return _as_they_came(known, "no stack could be fitted, so the label stays as it came")
+        return _by_stack(known, known.stack, config, bars)
+    return _by_rule(known, config) if gold_stands else _as_they_came(known, "no gold RM to go by, so the label stays as it came")
+
+
+def _as_they_came(known: Evidence, reason: str) -> tuple[Codes, Codes, Codes]:
+    count = len(known)
+    return np.full(count, KEEP, dtype=np.int8), known.label.copy(), np.full(count, _REASON[reason], dtype=np.int8)
+
+
 def _by_rule(known: Evidence, config: CurateConfig) -> tuple[Codes, Codes, Codes]:
     """The rules `article` and `paper`: the gold RM agrees, and for the paper's the LLM judgement or the best RM does too."""
     unsure = needs_judgement(known, config.confident_above)
@@ -123,17 +139,10 @@ def _by_rule(known: Evidence, config: CurateConfig) -> tuple[Codes, Codes, Codes
     return action, label_after, reason
 
 
-def _by_stack(known: Evidence, config: CurateConfig, bars: Bars | None) -> tuple[Codes, Codes, Codes]:
+def _by_stack(known: Evidence, stack: Floats, config: CurateConfig, bars: Bars | None) -> tuple[Codes, Codes, Codes]:
     """Keep what is likely right, flip what is likely wrong (where recycling is on), drop what is too close to call."""
-    count = len(known)
-    if known.stack is None:
-        return (
-            np.full(count, KEEP, dtype=np.int8),
-            known.label.copy(),
-            np.full(count, _REASON["no stack could be fitted, so the label stays as it came"], dtype=np.int8),
-        )
-    right = on_side(known.stack, known.label)
-    bars = bars or bars_of(known.stack, p_of(known.label), config)
+    right = on_side(stack, known.label)
+    bars = bars or bars_of(stack, p_of(known.label), config)
     stays, wrong = right > bars.keep, 1.0 - right > bars.flip
     flips = wrong & (config.recycle != "none")
     action = np.where(stays, KEEP, np.where(flips, FLIP, DROP)).astype(np.int8)

@@ -1,7 +1,7 @@
 """What is wrong with gold or a judge is said before a stack rests on it; where nothing can be learnt, nothing is changed.
 
-Every statement names its figure. Safe behaviour: a judge that does not beat chance on gold counts for nothing, and without a stack that
-beats chance on held-out gold every label stays as it came.
+Every statement names its figure. Safe behaviour: a judge that does not beat chance on gold counts for nothing, and without a stack (or
+under `article` and `paper` a gold RM) that beats chance on held-out gold every label stays as it came.
 """
 
 from __future__ import annotations
@@ -87,6 +87,27 @@ def refusal(known: Gold) -> str | None:
         side = "first" if num_first else "second"
         return f"gold has one class: people prefer the reply stored as '{side}' in all {len(known)} pairs, which a fair order of replies never gives; see how the file was made"
     return None
+
+
+def gold_rm_refusal(known: Gold) -> str | None:
+    """Return why the gold RM may decide nothing under the rules `article` and `paper`; None where it may.
+
+    These rules reverse or drop whatever the gold RM disagrees with, so one that is no better than a coin spoils half of the labels.
+
+    Args:
+        known: gold train and validation, with margins of gold RMs that did not see a pair's context.
+    """
+    refused = refusal(known)
+    if refused:
+        return refused
+    right = int((((known.gold > 0) == (known.truth == FIRST)) & (known.gold != 0)).sum())
+    low, high = wilson(right, len(known)) or (0.0, 1.0)
+    if low > 0.5:
+        return None
+    return (
+        f"on held-out gold the gold RM is right in {100 * right / len(known):.1f} % ({100 * low:.1f} to {100 * high:.1f} %) of {len(known)} pairs, "
+        "which is no better than a coin: gold contradicts itself, or there is too little of it to learn from"
+    )
 
 
 def without_useless_judge(known: Gold, statements: list[str]) -> Gold:

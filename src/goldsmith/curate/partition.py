@@ -59,7 +59,7 @@ def decide_partition(chunk: Chunk) -> Chunk:
     stack = Stack.from_dict(shared["stack"]) if shared["stack"] else None
     differs = surface(pairs["first"], pairs["second"], formats=stack is not None)
     known = _evidence(pairs, ids, margins, differs, json.loads(Path(chunk["opinions"]).read_text(encoding="utf-8")), stack)
-    decided = decide(known, config, stack.bars if stack else None)
+    decided = decide(known, config, stack.bars if stack else None, gold_stands=shared["gold_stands"])
     out, name = Path(chunk["out"]), f"{chunk['number']:06d}"
     write_part(out / f"decisions-{name}.parquet", decision_table(ids, known, decided))
     curated, dropped = _curated(pairs, known, decided, set(shared["closed"]))

@@ -52,11 +52,12 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
     workspace, config = context.workspace, context.config
     gold = workspace.table("gold").rows()
     human = {row["pair_id"]: row["label"] for row in gold}
-    unsure = find_unsure(workspace, human.keys(), config.curate.confident_above, config.judge.max_pairs_stage2)
+    refused = _refused(context, gold)
+    # Where no verdict can change a decision none is paid for.
+    at_most = 0 if refused else config.judge.max_pairs_stage2
+    unsure = find_unsure(workspace, human.keys(), config.curate.confident_above, at_most)
     pairs = pairs_by_id(context, unsure.least_sure)
-    judged = judge_rows(
-        context, fingerprint, [pairs[name] for name in unsure.least_sure], "stage2", config.judge.max_pairs_stage2
-    )
+    judged = judge_rows(context, fingerprint, [pairs[name] for name in unsure.least_sure], "stage2", at_most)
     opinions = opinions_of(judged, human)
     stack, joint, facts = _together(context, gold, opinions)
     results = decide_pool(
@@ -67,9 +68,10 @@ def decide_all(context: Context, fingerprint: str) -> dict[str, Any]:
         stack,
         lambda done, total: context.progress.update(done, total, "pairs"),
         joint=joint,
+        gold_stands=refused is None,
     )
     counts = _commit(workspace, fingerprint, results, _brought(gold, workspace, human))
-    statements = facts.pop("statements", [])
+    statements = [*([refused] if refused else []), *facts.pop("statements", [])]
     facts |= _facts(results, counts)
     warnings = [one["warning"] for one in facts["follows_length"].values() if one["warning"]]
     facts["statements"] = list(dict.fromkeys([*statements, *warnings]))
@@ -130,6 +132,7 @@ def decide_pool(
     progress: Any = None,
     *,
     joint: Path | None = None,
+    gold_stands: bool = True,
 ) -> Results:
     """Decide every pair of the pool on the table engine; partitions that an earlier call finished are not done again.
 
@@ -141,6 +144,7 @@ def decide_pool(
         stack: for the rules `stack` and `joint`; None: there is none.
         progress: called with (pairs done, pairs in all).
         joint: file of the joint estimate's rewards, in the pool's order; the stack then reads these in the best RM's place.
+        gold_stands: as for `decide`.
 
     Raises:
         DataError: the scores are not of this pool, in its order.
@@ -149,6 +153,7 @@ def decide_pool(
         "config": workspace.config.curate.model_dump(mode="json"),
         "stack": stack.to_dict() if stack else None,
         "closed": sorted(closed),
+        "gold_stands": gold_stands,
     }
     name = digest([fingerprint, shared, sorted((key, list(value)) for key, value in opinions.items())])
     folder = workspace.cache / "stage2" / name[:24]
@@ -245,6 +250,17 @@ def _together(
     checked = fit_checked(gold_evidence(context, gold), context.seed)
     stack = checked.fitted.stack if checked.fitted else None
     return stack, None, {"stack": checked.facts, "statements": checked.statements}
+
+
+def _refused(context: Context, gold: Sequence[dict[str, Any]]) -> str | None:
+    """Why the rules `article` and `paper` leave every label as it came; None where they need not, and under the other rules."""
+    from goldsmith.curate.gold_checks import gold_rm_refusal
+    from goldsmith.curate.gold_evidence import gold_evidence
+
+    if context.config.curate.keep_rule in ("stack", "joint"):
+        return None
+    refused = gold_rm_refusal(gold_evidence(context, gold))
+    return f"{refused}; every label stays as it came" if refused else None
 
 
 def _brought(gold: Sequence[dict[str, Any]], workspace: Workspace, human: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -95,6 +95,29 @@ def test_too_little_gold_keeps_every_label_and_says_so() -> None:
     assert any("20 are needed" in text for text in found.statements)
 
 
+@pytest.mark.parametrize("rule", ["article", "paper"])
+@pytest.mark.parametrize(("num_gold", "told"), [(3, "20 are needed"), (15, "20 are needed"), (120, "no better than a coin")])
+def test_the_articles_and_the_papers_rule_reverse_nothing_where_gold_carries_no_gold_rm(
+    rule: Any, num_gold: int, told: str
+) -> None:
+    known, _, _ = _planted(300, wrong=0.3, num_gold=num_gold)
+    if num_gold > 20:  # people who toss a coin
+        known.human[:num_gold] = np.random.default_rng(1).choice([0, 1], num_gold)
+    found = clean_pairs(known, CurateConfig(keep_rule=rule), L2, seed=0)
+    assert {row["action"] for row in found.decisions[num_gold:]} == {"keep"}
+    assert all(row["label_after"] == row["label_before"] for row in found.decisions[num_gold:])
+    assert any(told in text and "every label stays as it came" in text for text in found.statements)
+
+
+@pytest.mark.parametrize("rule", ["article", "paper"])
+def test_with_good_gold_the_articles_and_the_papers_rule_clean(rule: Any) -> None:
+    known, truth, flipped = _planted(1200, wrong=0.3, num_gold=150)
+    found = clean_pairs(known, CurateConfig(keep_rule=rule), L2, seed=0)
+    assert not any("every label stays as it came" in text for text in found.statements)
+    right = [row["label_after"] == SIDES[truth[at]] for at, row in enumerate(found.decisions[150:], 150)]
+    assert np.mean(right) > 1.0 - flipped[150:].mean() + 0.05
+
+
 def test_the_articles_rule_needs_gold() -> None:
     known, _, _ = _planted(100, wrong=0.2, num_gold=0)
     with pytest.raises(UserError, match=r"'article' needs a gold RM.*--gold"):

@@ -88,6 +88,17 @@ def test_without_a_stack_the_rule_stack_changes_no_label_and_says_so() -> None:
     assert "stays as it came" in REASONS[decided.reason[0]]
 
 
+@pytest.mark.parametrize("rule", ["article", "paper"])
+def test_without_a_gold_rm_to_go_by_the_other_rules_change_no_label_either(rule: str) -> None:
+    config = CurateConfig(keep_rule=rule, recycle="all")  # type: ignore[arg-type]
+    # A gold RM at even odds agrees with no label: by the rule alone, all three would be turned round.
+    known = _known(_one("first", 0.1, 0.5), _one("second", 0.9, 0.5), _one("tie", 0.5, 0.5))
+    decided = decide(known, config, gold_stands=False)
+    assert [ACTIONS[code] for code in decided.action] == ["keep", "keep", "drop"]
+    assert labels(decided.label_after) == ["first", "second", "tie"]
+    assert "stays as it came" in REASONS[decided.reason[0]]
+
+
 OTHER = {"first": "second", "second": "first"}
 
 

@@ -95,6 +95,16 @@ def test_every_pair_is_decided_once_by_its_own_scores(tmp_path: Path) -> None:
     assert {row["label_origin"] for row in curated.values() if row["action"] == "flip"} == {"rule"}
 
 
+def test_where_gold_carries_no_gold_rm_no_label_is_turned_round(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path)
+    results = stage2.decide_pool(workspace, "f", {}, set(), None, gold_stands=False)
+    counts = stage2._commit(workspace, "f", results, [])
+    rows = workspace.table("decisions").rows()
+    assert {row["action"] for row in rows if row["label_before"] != "tie"} == {"keep"}
+    assert all(row["label_after"] == row["label_before"] for row in rows)
+    assert counts.kept + sum(counts.dropped.values()) == NUM
+
+
 def test_opinions_and_closed_contexts_reach_the_right_pairs(tmp_path: Path) -> None:
     workspace = _workspace(tmp_path)
     rows = workspace.table("pool").rows(["pair_id", "label", "context_id"])
