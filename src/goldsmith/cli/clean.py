@@ -31,7 +31,11 @@ PARTIAL = 3
 )
 @click.option("--judge-model", metavar="NAME", help="The server's name of the judge.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the judge's key.")
-@click.option("--rule", type=click.Choice(["joint", "stack", "article", "paper"]), help="The keep rule. [default: stack]")
+@click.option(
+    "--rule",
+    type=click.Choice(["joint", "stack", "article", "paper"]),
+    help="The keep rule. [default: the configuration's, else stack]",
+)
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="A goldsmith.toml, for curate, reward, llm and judge."
 )
@@ -60,8 +64,8 @@ def _configured(
     from goldsmith.config.llm import EndpointConfig
 
     settings = list(overrides)
-    if rule or not (config_file or any(text.startswith("curate.keep_rule") for text in overrides)):
-        settings.append(f'curate.keep_rule="{rule or "stack"}"')
+    if rule:
+        settings.append(f'curate.keep_rule="{rule}"')
     config = load_config([config_file] if config_file else [], settings)
     is_address = judge is not None and judge.startswith(("http://", "https://"))
     if is_address != (model is not None):

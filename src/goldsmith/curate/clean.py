@@ -22,6 +22,7 @@ from goldsmith.curate.evidence import codes
 from goldsmith.errors import UserError
 from goldsmith.pool.sources import Rejected, read_pairs
 from goldsmith.store import atomic
+from goldsmith.store.lock import exclusive
 from goldsmith.store.output import check_output
 from goldsmith.types import Pair
 
@@ -89,36 +90,47 @@ def clean(
         rm: a reward model (loaded, a folder, a hub id) in place of one fitted to the labels out of fold. It must not have been trained on
             them.
         judges: ask the models of `config.llm` and read the files of `config.judge.recorded`.
-        config: sections `curate`, `reward`, `head`, `llm`, `judge`; none: the defaults with `keep_rule = "stack"`.
+        config: sections `curate`, `reward`, `head`, `llm`, `judge`. Where it does not name a `curate.keep_rule`, that is `stack`.
         progress: called while features are computed and judges asked.
 
     Raises:
         UserError: a file cannot be used, no pair is left, or there are too few prompts to fit a model.
+        StoreError: another process is writing this `out`, or it cannot be written.
     """
-    settings = config or GoldsmithConfig.model_validate({"curate": {"keep_rule": "stack"}})
+    settings = _with_rule(config or GoldsmithConfig())
+    if out is not None:
+        taken = [item for item in (data, gold) if isinstance(item, (str, Path))] + [item.path for item in settings.judge.recorded]
+        check_output(out, *taken)
+        check_output(_beside(out), *taken)
     with tempfile.TemporaryDirectory(prefix="goldsmith-clean-") as scratch:
         work = Path(scratch) if out is None else out.with_name(f"{out.name}.work")
-        inputs = {
-            name: _as_file(source, work / f"{name}.input.jsonl")
-            for name, source in (("data", data), ("gold", gold))
-            if source is not None
-        }
-        if out is not None:
-            check_output(out, *inputs.values())
-            check_output(_beside(out), *inputs.values())
-        return _Job(settings, work, progress).run(
-            inputs["data"], inputs.get("gold"), out, rm, judges, is_dataset=inputs["data"] != data
-        )
+        with atomic.explained(work):
+            work.mkdir(parents=True, exist_ok=True)
+        with exclusive(work / ".lock", f"the output {out}"):
+            inputs = {
+                name: _as_file(source, work / f"{name}.input.jsonl")
+                for name, source in (("data", data), ("gold", gold))
+                if source is not None
+            }
+            return _Job(settings, work, progress).run(
+                inputs["data"], inputs.get("gold"), out, rm, judges, is_dataset=inputs["data"] != data
+            )
+
+
+def _with_rule(config: GoldsmithConfig) -> GoldsmithConfig:
+    """The configuration with the rule `stack` where it names none: a workspace's default needs what a plain file may not have."""
+    if "keep_rule" in config.curate.model_fields_set:
+        return config
+    return config.model_copy(update={"curate": config.curate.model_copy(update={"keep_rule": "stack"})})
 
 
 def _as_file(source: Any, place: Path) -> str | Path:
-    """A path as it is; a `datasets.Dataset` written as JSON lines."""
+    """A path as it is; a `datasets.Dataset` written as JSON lines, values that JSON lacks (times, bytes) as text."""
     if isinstance(source, (str, Path)):
         return source
     if not hasattr(source, "column_names") or not hasattr(source, "to_list"):
         raise UserError(f"{type(source).__name__} is no path and no datasets.Dataset; give one split, as in dataset['train']")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(place, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in source.to_list()))
+    atomic.write_text(place, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in source.to_list()))
     return place
 
 
@@ -140,9 +152,8 @@ class _Job:
         rows = list(read_pairs(data, max_line_mb=self.config.pool.max_line_mb))
         pairs, early = _distinct(rows)
         if not pairs:
-            raise UserError(
-                f"{data}: no usable pair in {len(rows)} rows ({dict(Counter(_outcome(row) for row in rows))}); `goldsmith audit` says more"
-            )
+            why = Counter(row.reason if isinstance(row, Rejected) else early[place] for place, row in enumerate(rows))
+            raise UserError(f"{data}: no usable pair in {len(rows)} rows ({dict(why)}); `goldsmith audit` says more")
         human = self._human(gold)
         known = self._known(pairs, human, rm, judges)
         cleaned = clean_pairs(known, self.config.curate, self.config.head.l2, self.config.seed)
@@ -159,10 +170,10 @@ class _Job:
             return {}
         found: dict[str, Pair] = {}
         both: set[str] = set()
-        rejected = 0
-        for row in read_pairs(path):
+        rejected: list[Rejected] = []
+        for row in read_pairs(path, max_line_mb=self.config.pool.max_line_mb):
             if isinstance(row, Rejected):
-                rejected += 1
+                rejected.append(row)
             elif row.pair_id in found and found[row.pair_id].label != row.label:
                 both.add(row.pair_id)
             else:
@@ -171,10 +182,18 @@ class _Job:
             self.statements.append(
                 f"gold contradicts itself: {len(both)} of {len(found)} pairs stand in it under different labels; they are left out"
             )
-        self.facts["gold"] = {"pairs": len(found) - len(both), "contradictions": len(both), "rejected": rejected}
+        if rejected:
+            first = rejected[0]
+            self.statements.append(
+                f"{len(rejected)} rows of gold are no pairs and count for nothing, the first at {first.file}:{first.line} ({first.reason}: {first.detail}); "
+                "`goldsmith audit` lists them"
+            )
+        self.facts["gold"] = {"pairs": len(found) - len(both), "contradictions": len(both), "rejected": len(rejected)}
         kept = {name: pair for name, pair in found.items() if name not in both}
         if not kept:
-            raise UserError(f"{path}: no usable pair with a human label ({rejected} rows rejected, {len(both)} contradictions)")
+            raise UserError(
+                f"{path}: no usable pair with a human label ({len(rejected)} rows rejected, {len(both)} contradictions)"
+            )
         return kept
 
     def _known(self, pairs: dict[str, Pair], human: dict[str, Pair], rm: Any, judges: bool) -> Known:
@@ -221,8 +240,8 @@ class _Job:
         from goldsmith.judge.file import judge_file
 
         asked, shown = self.work / "judged.input.jsonl", self.work / "judged.gold.jsonl"
-        atomic.write_text(asked, _lines(_row(pair) for pair in pairs))
-        atomic.write_text(shown, _lines(_row(pair) for pair in human.values()))
+        atomic.write_text(asked, _lines(_own(pair) for pair in pairs))
+        atomic.write_text(shown, _lines(_own(pair) for pair in human.values()))
         out = self.work / "judged.jsonl"
         result = judge_file(
             asked,
@@ -308,7 +327,9 @@ def _stays(row: Pair | Rejected, decision: dict[str, Any]) -> dict[str, Any] | N
         return None
     label, p = decision["label_after"], float(decision["p_label"])
     return {
-        **_row(row.model_copy(update={"label": label})),
+        "prompt": row.messages,
+        "chosen": row.second if label == "second" else row.first,
+        "rejected": row.first if label == "second" else row.second,
         "p_chosen": p,
         "weight": max(0.0, 2.0 * p - 1.0),
         "action": decision["action"],
@@ -317,14 +338,9 @@ def _stays(row: Pair | Rejected, decision: dict[str, Any]) -> dict[str, Any] | N
     }
 
 
-def _row(pair: Pair) -> dict[str, Any]:
-    """A pair as a line that `read_pairs` reads back under the same id and label."""
-    more = {"is_tie": True} if pair.label == "tie" else {}
-    return {"prompt": pair.messages, "chosen": pair.chosen, "rejected": pair.rejected, **({"meta": more} if more else {})}
-
-
-def _outcome(row: Pair | Rejected) -> str:
-    return row.reason if isinstance(row, Rejected) else "pair"
+def _own(pair: Pair) -> dict[str, Any]:
+    """A pair as a line that `read_pairs` reads back under the same id and label, a tie too."""
+    return {"context": pair.messages, "first": pair.first, "second": pair.second, "label": pair.label}
 
 
 def _lines(rows: Iterable[dict[str, Any]]) -> str:

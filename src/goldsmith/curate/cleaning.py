@@ -2,7 +2,7 @@
 
 With human labels for some pairs (gold) everything known is stacked and calibrated on them. Without, nothing is ever flipped: a label is
 only dropped when a model that did not see its prompt is nearly sure of the opposite and no judge stands by the label, as nothing then
-tells the model's mistakes from the labels'.
+tells the model's mistakes from the labels'. A model that follows length drops nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ FEWEST_PROMPTS = 5
 """Prompts of labelled pairs below which no model can be fitted and held out from itself."""
 AGAINST = 0.9
 """Without gold: a held-out model's probability of the opposite label above which a pair is dropped."""
+BY_HEART = 0.98
+"""A model that was brought along and agrees with more of the labels than this is suspected of having been trained on them."""
+FEWEST_LABELS = 50
+"""Labels below which nobody is suspected."""
 ALONE = "model-against"
 
 
@@ -98,13 +102,14 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
     )
     best = known.best if known.best is not None else _out_of_fold(known, label, contexts, l2, seed, config.folds)
     told: list[str] = []
-    for text in [LengthSums.of(best, differs.length).warning("the reward model")]:
-        told += [text] if text else []
+    on_length = LengthSums.of(best, differs.length).warning("the reward model")
+    learnt = None if known.best is None else _learnt_by_heart(best, label)
+    told += [text for text in (on_length, learnt) if text]
     # Audit decides nothing: it only measures, at the end.
     open_gold = np.array([split_of(name) != "audit" for name in contexts]) & (known.human != NONE)
     usable = open_gold & (known.human != TIE)
     if not (known.human != NONE).any():
-        return _without_gold(known, label, best, config, told)
+        return _without_gold(known, label, best, config, told, is_trusted=on_length is None)
     gold_margin = _gold_margin(known, contexts, l2, seed, config.folds, told)
     evidence = Gold(
         truth=known.human[usable], contexts=[name for name, use in zip(contexts, usable, strict=True) if use],
@@ -142,6 +147,19 @@ def _probabilities(
     )  # fmt: skip
     joint = fit_joint_checked(everything, evidence, seed, config.folds)
     return joint, None if joint.joint is None else joint.joint.p_first
+
+
+def _learnt_by_heart(best: Floats, label: Codes) -> str | None:
+    """What is said of a model that agrees with nearly every label; None where it does not."""
+    decided = (label != NONE) & (label != TIE)
+    count = int(decided.sum())
+    share = float((on_side(from_margins(best), label) > 0.5)[decided].mean()) if count else 0.0
+    if count < FEWEST_LABELS or share <= BY_HEART:
+        return None
+    return (
+        f"the reward model agrees with {100 * share:.1f} % of the {count:,} labels: one that was trained on these pairs does, and then it finds "
+        "none of their errors; bring one along that was not (--rm), or none"
+    )
 
 
 def _out_of_fold(known: Known, label: Codes, contexts: Sequence[str], l2: Sequence[float], seed: int, folds: int) -> Floats:
@@ -221,21 +239,24 @@ def _decided(
     return rows
 
 
-def _without_gold(known: Known, label: Codes, best: Floats, config: CurateConfig, told: list[str]) -> Cleaned:
+def _without_gold(
+    known: Known, label: Codes, best: Floats, config: CurateConfig, told: list[str], *, is_trusted: bool
+) -> Cleaned:
     if config.keep_rule not in ("stack", "joint"):
         raise UserError(
             f"the rule '{config.keep_rule}' needs a gold RM, and so pairs with human labels; give them with --gold, or leave --rule out"
         )
+    dropped = f"only what it is {100 * AGAINST:.0f} % sure is wrong is dropped"
     told.append(
         "no human labels were given: probabilities are a model's that learnt from such labels, nothing can be calibrated or flipped, and "
-        f"only what it is {100 * AGAINST:.0f} % sure is wrong is dropped; 50 pairs with human labels (--gold) change that"
+        f"{dropped if is_trusted else 'as it follows length, nothing is dropped on its word'}; 50 pairs with human labels (--gold) change that"
     )
     p_first = from_margins(best)
     side = on_side(p_first, label)
     stands_by = np.where(np.isnan(known.judged_p), False, on_side(known.judged_p, label) > 0.5)
     rows = []
     for at, pair in enumerate(known.pairs):
-        is_tie, is_against = label[at] == TIE, 1.0 - side[at] > AGAINST and not stands_by[at]
+        is_tie, is_against = label[at] == TIE, is_trusted and 1.0 - side[at] > AGAINST and not stands_by[at]
         reason = (
             "a tie is never trained on"
             if is_tie

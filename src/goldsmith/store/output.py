@@ -8,13 +8,16 @@ from goldsmith.errors import UserError
 
 
 def check_output(out: Path, *inputs: str | Path | None) -> None:
-    """Refuse an output that is a folder, or one of the files that are read.
+    """Refuse an output that is a folder, lies below a file, or is one of the files that are read.
 
     Raises:
         UserError: it is.
     """
     if out.is_dir():
         raise UserError(f"{out} is a folder; name the file to write with -o")
+    above = next((folder for folder in out.absolute().parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise UserError(f"{out} cannot be written: {above} is a file, not a folder; name another place with -o")
     taken = next(
         (item for item in inputs if item is not None and Path(item).exists() and Path(item).resolve() == out.resolve()), None
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from goldsmith.config.curate import CurateConfig
 from goldsmith.curate.clean import clean
 from goldsmith.curate.cleaning import Known, clean_pairs
 from goldsmith.curate.evidence import NONE, SIDES, codes
-from goldsmith.errors import UserError
+from goldsmith.errors import StoreError, UserError
+from goldsmith.pool.sources import read_pairs
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.tiny import write_tiny_model
+from goldsmith.store.lock import exclusive
 from goldsmith.types import Pair
 
 STACK = CurateConfig(keep_rule="stack")
@@ -85,6 +88,41 @@ def test_a_judge_who_stands_by_a_label_saves_it_without_gold() -> None:
         seed=0,
     )
     assert {row["action"] for row in saved.decisions} == {"keep"}
+
+
+def _brought_along(count: int, best: np.ndarray, longer: np.ndarray) -> Known:
+    """Pairs without gold whose labels are random, with a model's margins; `longer` says which reply is."""
+    pairs = []
+    for at in range(count):
+        replies = [f"a{at}" + " more" * int(9 * (longer[at] == 0)), f"b{at}" + " more" * int(9 * (longer[at] == 1))]
+        pair = Pair.from_replies([{"role": "user", "content": f"q{at}"}], *replies)
+        pairs.append(pair.model_copy(update={"label": SIDES[at % 2]}))
+    return Known(
+        pairs=pairs, is_asked=np.ones(count, dtype=bool), human=codes([None] * count), features=None, best=best, judged_p=np.full(count, np.nan)
+    )  # fmt: skip
+
+
+def test_without_gold_a_model_that_follows_length_drops_nothing() -> None:
+    longer = np.random.default_rng(0).choice([0, 1], 200)
+    # Half of the labels are against the longer reply, and the model is sure of it: 1 / (1 + e^-5) > 0.99.
+    found = clean_pairs(_brought_along(200, np.where(longer == 0, 5.0, -5.0), longer), STACK, L2, seed=0)
+    assert {row["action"] for row in found.decisions} == {"keep"}
+    assert any("follows length: it prefers the longer reply in 100.0 % of 200 pairs" in text for text in found.statements)
+    assert any("nothing is dropped on its word" in text for text in found.statements)
+    # One that does not follow length is heard.
+    other = np.where(np.random.default_rng(1).random(200) < 0.5, 5.0, -5.0)
+    heard = clean_pairs(_brought_along(200, other, longer), STACK, L2, seed=0)
+    assert Counter(row["action"] for row in heard.decisions)["drop"] > 50
+
+
+def test_a_model_that_knows_the_labels_by_heart_is_told_of() -> None:
+    longer = np.random.default_rng(0).choice([0, 1], 200)
+    labels = np.where(np.arange(200) % 2 == 0, 2.0, -2.0)
+    found = clean_pairs(_brought_along(200, labels, longer), STACK, L2, seed=0)
+    assert any("agrees with 100.0 % of the 200 labels" in text and "--rm" in text for text in found.statements)
+    labels[:10] *= -1  # 95 %
+    found = clean_pairs(_brought_along(200, labels, longer), STACK, L2, seed=0)
+    assert not any("agrees with" in text for text in found.statements)
 
 
 def test_too_little_gold_keeps_every_label_and_says_so() -> None:
@@ -231,6 +269,77 @@ def test_gold_under_both_labels_is_left_out_and_told(tiny: Path, tmp_path: Path)
     assert any("gold contradicts itself: 1 of 8 pairs" in text for text in found.statements)
     assert found.relabelled == 0
     assert NONE not in {row.get("label_after") for row in found.decisions}
+
+
+def test_rows_of_gold_that_are_no_pairs_are_told_of(tiny: Path, tmp_path: Path) -> None:
+    rows = _rows(20)
+    gold = _write(tmp_path / "g.jsonl", [*rows[:8], {"prompt": "x", "chosen": "", "rejected": "y"}])
+    config = GoldsmithConfig.model_validate({"reward": {"base": str(tiny)}})
+    found = clean(_write(tmp_path / "p.jsonl", rows), gold=gold, config=config)
+    assert any("1 rows of gold are no pairs" in text and "g.jsonl:9" in text for text in found.statements)
+
+
+def test_a_configuration_that_names_no_rule_gets_the_stack(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "g.toml").write_text(f'[reward]\nbase = "{tiny}"\n')
+    data, out = _write(tmp_path / "p.jsonl", _rows(9)), tmp_path / "o.jsonl"
+    # The workspace's default, `article`, would refuse a file without gold.
+    assert run(["clean", str(data), "-o", str(out), "--config", str(tmp_path / "g.toml")]) == 0
+    assert (
+        run(["clean", str(data), "-o", str(out), "--config", str(tmp_path / "g.toml"), "--set", "curate.keep_rule=article"]) == 1
+    )
+    assert "'article' needs a gold RM" in capsys.readouterr().err
+
+
+def test_when_every_pair_stands_under_both_labels_that_is_said(tmp_path: Path) -> None:
+    both = [{"prompt": "Say 0.", "chosen": "no 0", "rejected": "0"}, {"prompt": "Say 0.", "chosen": "0", "rejected": "no 0"}]
+    with pytest.raises(UserError, match=r"no usable pair in 2 rows.*under both labels': 2"):
+        clean(_write(tmp_path / "p.jsonl", both))
+
+
+def test_a_dataset_may_hold_columns_that_json_lacks(tiny: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    config = GoldsmithConfig.model_validate({"reward": {"base": str(tiny)}})
+    rows = [{**row, "at": datetime(2026, 1, 1, tzinfo=UTC)} for row in _rows(12)]
+    assert clean(datasets.Dataset.from_list(rows), config=config).rows == 12
+
+
+def test_judges_are_not_tested_on_ties_as_if_they_were_decided(tiny: Path, tmp_path: Path) -> None:
+    rows = [{"context": row["prompt"], "first": row["chosen"], "second": row["rejected"], "label": "tie"} for row in _rows(20)]
+    # Ties and decided pairs of gold, in Goldsmith's own layout.
+    decided = [{**row, "label": "first"} for row in rows[:10]]
+    for row in [*rows, *decided]:
+        row["context"] = [{"role": "user", "content": row["context"]}]
+    gold = _write(tmp_path / "g.jsonl", [*decided, *rows[10:]])
+    verdict = {"model": "J", "sample": 0, "shown_order": ["first", "second"], "choice": "first", "failure": None, "usage": {}}
+    ids = [pair.pair_id for pair in read_pairs(gold) if isinstance(pair, Pair)]
+    verdicts = _write(tmp_path / "v.jsonl", [{"pair_id": name, **verdict} for name in ids])
+    config = GoldsmithConfig.model_validate(
+        {"reward": {"base": str(tiny)}, "llm": {"endpoints": []}, "judge": {"recorded": [{"path": str(verdicts)}]}}
+    )
+    clean(_write(tmp_path / "p.jsonl", _rows(20)), tmp_path / "o.jsonl", gold=gold, judges=True, config=config)
+    shown = read_pairs(tmp_path / "o.jsonl.work" / "judged.gold.jsonl")
+    assert Counter(pair.label for pair in shown if isinstance(pair, Pair))["tie"] == 10
+
+
+def test_outputs_that_cannot_be_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    data = _write(tmp_path / "p.jsonl", _rows(9))
+    with pytest.raises(UserError, match=r"p.jsonl is a file, not a folder"):
+        clean(data, data / "o.jsonl")
+    verdicts = _write(tmp_path / "v.jsonl", [])
+    config = GoldsmithConfig.model_validate({"judge": {"recorded": [{"path": str(verdicts)}]}})
+    with pytest.raises(UserError, match="read as well"):
+        clean(data, verdicts, judges=True, config=config)
+
+
+def test_a_second_call_on_the_same_output_is_told_to_wait(tmp_path: Path) -> None:
+    data, out = _write(tmp_path / "p.jsonl", _rows(9)), tmp_path / "o.jsonl"
+    with (
+        exclusive(tmp_path / "o.jsonl.work" / ".lock", "the test"),
+        pytest.raises(StoreError, match=r"o\.jsonl is in use by another Goldsmith process"),
+    ):
+        clean(data, out)
 
 
 def test_the_joint_rule_finds_planted_errors_and_measures_itself() -> None:
