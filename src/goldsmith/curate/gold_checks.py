@@ -92,7 +92,7 @@ def refusal(known: Gold) -> str | None:
 def gold_rm_refusal(known: Gold) -> str | None:
     """Return why the gold RM may decide nothing under the rules `article` and `paper`; None where it may.
 
-    These rules reverse or drop whatever the gold RM disagrees with, so one that is no better than a coin spoils half of the labels.
+    These rules reverse or drop whatever the gold RM disagrees with, so one that tosses a coin spoils half of the labels.
 
     Args:
         known: gold train and validation, with margins of gold RMs that did not see a pair's context.
@@ -106,7 +106,7 @@ def gold_rm_refusal(known: Gold) -> str | None:
         return None
     return (
         f"on held-out gold the gold RM is right in {100 * right / len(known):.1f} % ({100 * low:.1f} to {100 * high:.1f} %) of {len(known)} pairs, "
-        "which is no better than a coin: gold contradicts itself, or there is too little of it to learn from"
+        "which is not clearly better than a coin: gold contradicts itself, or there is too little of it to learn from"
     )
 
 
