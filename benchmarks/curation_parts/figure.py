@@ -58,7 +58,7 @@ def _curves(summary: dict[str, Any]) -> str | None:
         for setting, found in summary.items()
         for point in (found["arms"].get("joint, soft") or {}).get("curve") or []
         for what in ("keep", "flip")
-        if point[f"{what}_precision"] == point[f"{what}_precision"]
+        if point[f"{what}_precision"] is not None
     ]
     if not rows:
         return None

@@ -104,7 +104,7 @@ class Outcomes:
         value = float(self.right(one, test).mean() - self.right(other, test).mean())
         return estimate(value, self.resampled(one, test) - self.resampled(other, test))
 
-    def share(self, arm: str, test: str = MAIN_TEST) -> dict[str, float] | None:
+    def share(self, arm: str, test: str = MAIN_TEST) -> dict[str, float | None] | None:
         """The recovered share, with the median over seeds; None where clean labels teach no more than raw ones."""
         arm_, raw, clean = (float(self.right(name, test).mean()) for name in (arm, "raw", "clean"))
         if clean <= raw:
@@ -118,7 +118,7 @@ class Outcomes:
             for a, r, c in zip(*(self.by_seed[name, test] for name in (arm, "raw", "clean")), strict=True)
             if c > r
         ]
-        return {**found, "median": float(np.median(each)) if each else float("nan")}
+        return {**found, "median": float(np.median(each)) if each else None}
 
 
 def estimate(value: float, drawn: Any) -> dict[str, float]:

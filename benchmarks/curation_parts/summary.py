@@ -80,13 +80,14 @@ def _below(found: Outcomes) -> list[list[Any]]:
     return bad
 
 
-def _curve(curves: list[list[dict[str, float]]]) -> list[dict[str, float]] | None:
+def _curve(curves: list[list[dict[str, float]]]) -> list[dict[str, float | None]] | None:
     return [_medians(list(points)) for points in zip(*curves, strict=True)] if curves else None  # type: ignore[misc]
 
 
-def _medians(found: list[Any]) -> dict[str, float] | None:
+def _medians(found: list[Any]) -> dict[str, float | None] | None:
+    """Medians over seeds by name; None where no seed has a value, as of the precision of flips where nothing is flipped."""
     found = [one for one in found if one]
     if not found:
         return None
     columns = {name: np.array([one[name] for one in found], dtype=float) for name in found[0]}
-    return {name: float(np.nanmedian(values)) if not np.isnan(values).all() else float("nan") for name, values in columns.items()}
+    return {name: None if np.isnan(values).all() else float(np.nanmedian(values)) for name, values in columns.items()}

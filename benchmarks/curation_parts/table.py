@@ -22,7 +22,7 @@ def table(summary: dict[str, Any]) -> list[str]:
         for arm, one in found["arms"].items():
             cells = " | ".join(_percent(one["accuracy"][test]) for test in tests)
             share = one["share"]
-            told = "| |" if share is None else f"{_interval(share)} | {share['median']:.2f} |"
+            told = "| |" if share is None else f"{_interval(share)} | {_or_dash(share['median'])} |"
             lines.append(f"| {arm} | {cells} | {_points(one['from_raw'])} | {told} {one['labels']} |")
         lines += ["", *_versus_lines(found), *_quality_lines(found), ""]
     return lines
@@ -70,11 +70,15 @@ def _versus_lines(found: dict[str, Any]) -> list[str]:
 
 def _quality_lines(found: dict[str, Any]) -> list[str]:
     told = [
-        f"- {arm}: " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in one["quality"].items())
+        f"- {arm}: " + ", ".join(f"{name.replace('_', ' ')} {_or_dash(value)}" for name, value in one["quality"].items())
         for arm, one in found["arms"].items()
         if one["quality"]
     ]
     return ["", "Decisions, median over seeds:", "", *told] if told else []
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _percent(estimate: dict[str, float]) -> str:

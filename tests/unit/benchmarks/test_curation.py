@@ -160,6 +160,14 @@ def test_shares_and_differences_by_hand(pairs: data.Data) -> None:
     assert found.share("raw")["value"] == 0.0
 
 
+def test_a_precision_of_nothing_has_no_value_and_makes_no_json_that_others_cannot_read(pairs: data.Data, tmp_path: Path) -> None:
+    # Small loss drops pairs and flips none.
+    found = summary.summarise(curation.run(pairs, [CELL], ["raw", "small loss"], tmp_path / "results.jsonl"), pairs)
+    told = json.loads(json.dumps(found, allow_nan=False))
+    assert told[CELL.setting]["arms"]["small loss"]["quality"]["flip_precision"] is None
+    assert "flip precision -" in "\n".join(table.table(found))
+
+
 def _told(pairs: data.Data, arm: str, budget: float, share: float) -> dict[str, Any]:
     _, tests = data.split(pairs, 300, 1)
     right = {name: outcomes.encoded(np.arange(len(rows)) < round(share * len(rows))) for name, rows in tests.items()}

@@ -134,7 +134,9 @@ def test_too_little_gold_keeps_every_label_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("rule", ["article", "paper"])
-@pytest.mark.parametrize(("num_gold", "told"), [(3, "20 are needed"), (15, "20 are needed"), (120, "not clearly better than a coin")])
+@pytest.mark.parametrize(
+    ("num_gold", "told"), [(3, "20 are needed"), (15, "20 are needed"), (120, "not clearly better than a coin")]
+)
 def test_the_articles_and_the_papers_rule_reverse_nothing_where_gold_carries_no_gold_rm(
     rule: Any, num_gold: int, told: str
 ) -> None:
