@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+
+LOG = logging.getLogger(__name__)
 
 __all__ = ["CARD", "Pooling", "RewardModel", "head_scores", "load_classifier", "read_card"]
 
@@ -75,6 +78,7 @@ class RewardModel:
         self.digest = digest(facts)
         reason = why_not_packed(self.trunk.config)
         self._packs, self.batching = reason is None, describe_batching(reason)
+        self._has_told_of_cuts = False
 
     @classmethod
     def load(
@@ -243,7 +247,19 @@ class RewardModel:
         for reward in rewards:
             if reward.failure is not None:
                 raise DataError(reward.failure)
+        self._tell_of_cuts(rewards)
         return Rewards(rewards, self.calibration)
+
+    def _tell_of_cuts(self, rewards: Sequence[Reward]) -> None:
+        """Log the first time that conversations were cut; a loop over thousands of batches says it once."""
+        num_cut = sum(reward.cut > 0 for reward in rewards)
+        if num_cut and not self._has_told_of_cuts:
+            self._has_told_of_cuts = True
+            LOG.warning(
+                "%d of %d conversations were longer than max_length %d and lost tokens at the %s end; `.cut` of the scores says how many, "
+                "`renderer.truncated` of the model counts these and later ones",
+                num_cut, len(rewards), self.renderer.max_length, self.renderer.truncation_side,
+            )  # fmt: skip
 
     def _reward(self, logits: NDArray[np.float32], item: Rendered, name: str) -> Reward:
         import numpy as np

@@ -45,7 +45,7 @@ def open_renderer(
     renderer = Renderer(
         load_tokenizer(folder, trust_code=trust_code),
         model_max_length=max_positions(config),
-        max_length=max_length or made.get("max_length"),
+        max_length=made.get("max_length") if max_length is None else max_length,
         truncation_side=truncation_side or made.get("truncation_side", "left"),
         name=name,
         check_pad=pooling == "last",

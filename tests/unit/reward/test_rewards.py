@@ -162,3 +162,19 @@ def test_a_context_longer_than_the_limit_is_cut_and_counted(tiny_rm: Path):
     whole = len("user\n") + 1 + 250 + 2 + 1 + len("assistant\n") + 2
     assert scores.cut == [whole + 1 - 64, whole + 3 - 64]
     assert model.renderer.truncated == 2
+
+
+def test_a_caller_who_does_not_look_at_cut_is_told_once_that_something_was(tiny_rm: Path, caplog: pytest.LogCaptureFixture):
+    model = RewardModel.load(tiny_rm, max_length=64)
+    long = [{"role": "user", "content": "word " * 50}]
+    model.score_replies(CONTEXT, ["4"])
+    assert not caplog.records
+    for _ in range(2):
+        model.score_replies(long, ["4", "No."])
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "2 of 2 conversations were longer than max_length 64 and lost tokens at the left end" in told
+
+
+def test_a_maximum_of_nothing_is_refused_and_not_taken_for_the_default(tiny_rm: Path):
+    with pytest.raises(UserError, match="max_length 0 leaves nothing"):
+        RewardModel.load(tiny_rm, max_length=0)
