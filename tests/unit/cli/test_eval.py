@@ -88,7 +88,7 @@ def test_two_models_of_one_name_are_refused_before_the_first_is_evaluated(
 ) -> None:
     data = bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench()])
     command = ["eval", "--benchmark", f"judgebench={data}", "--out", str(tmp_path / "out")]
-    assert run([*command, "random", "one/model", "two/model"]) == 1
+    assert run([*command, "model=random", "model=oracle"]) == 1
     assert "two models are called 'model'; give one another name: LABEL=MODEL" in capsys.readouterr().err
     assert run([*command, "a b=random", "a-b=oracle"]) == 1
     assert "the models 'a b' and 'a-b' would share a folder" in capsys.readouterr().err
