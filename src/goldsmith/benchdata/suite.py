@@ -148,7 +148,7 @@ def find_suite(folder: str | Path | None, named: Sequence[str] = (), *, only: Se
     for entry in named:
         name, sources = _named(entry)
         benchmark = benchmark_named(name)
-        _refuse_twice(benchmark.id if benchmark else name, given)
+        _claim(benchmark.id if benchmark else name, given)
         if benchmark is None:
             own[name] = sources
         else:
@@ -214,7 +214,7 @@ def _named(entry: str) -> tuple[str, list[Source]]:
     return benchmark.id, list(benchmark.hub)
 
 
-def _refuse_twice(name: str, given: set[str]) -> None:
+def _claim(name: str, given: set[str]) -> None:
     """Note the name of a benchmark that was named; none may stand for two sets of files, nor for all of them."""
     if name in given:
         raise UserError(f"--benchmark {name} is given twice; name a folder that holds both, or give one another NAME")

@@ -115,11 +115,14 @@ class Application:
             told.code = refusal.code
             return _refused(dialect, refusal, told.request_id)
         except ClientGone:
-            told.code = "client-gone"
-            self.metrics.cancelled.inc()
-            return GONE, b"", {}
+            return self._gone(told)
         except Exception:  # the HTTP boundary: a bug of ours is an error of ours, in the dialect's shape
             return self._bug(dialect, told)
+
+    def _gone(self, told: _Told) -> tuple[int, bytes, dict[str, str]]:
+        told.code = "client-gone"
+        self.metrics.cancelled.inc()
+        return GONE, b"", {}
 
     def _bug(self, dialect: Dialect, told: _Told) -> tuple[int, bytes, dict[str, str]]:
         LOG.exception("a request failed", extra={"event": "bug", "request_id": told.request_id})
@@ -193,7 +196,7 @@ class Application:
             told.code = refusal.code
             status, body, headers = _refused(own, refusal, told.request_id)
         except ClientGone:
-            status, body = GONE, b""
+            status, body, headers = self._gone(told)
         except Exception:  # the HTTP boundary, as above
             status, body, headers = self._bug(own, told)
         self._tell("goldsmith", request.url.path, status, told, None)

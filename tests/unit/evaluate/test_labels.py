@@ -9,7 +9,7 @@ import bench_files
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.errors import UserError
 from goldsmith.evaluate.compare.leaderboard import file_names
-from goldsmith.evaluate.compare.load import _unique
+from goldsmith.evaluate.compare.load import numbered
 from goldsmith.evaluate.evaluate import evaluate_models, labelled, told_apart
 from goldsmith.evaluate.runner import slug
 
@@ -97,8 +97,8 @@ def test_no_two_models_write_one_file() -> None:
 
 
 def test_results_of_one_name_are_numbered_and_no_number_meets_another_name() -> None:
-    assert _unique(["rm", "rm", "rm"]) == ["rm", "rm (2)", "rm (3)"]
-    assert _unique(["rm", "rm", "rm (2)"]) == ["rm", "rm (3)", "rm (2)"]
+    assert numbered(["rm", "rm", "rm"]) == ["rm", "rm (2)", "rm (3)"]
+    assert numbered(["rm", "rm", "rm (2)"]) == ["rm", "rm (3)", "rm (2)"]
 
 
 def test_folders_are_short_enough_for_every_disk() -> None:

@@ -66,7 +66,7 @@ def load(paths: Sequence[Path]) -> list[Evaluated]:
             continue
         seen.add(key)
         found.append((folder, result))
-    names = _unique([_title(result) for _, result in found])
+    names = numbered([_title(result) for _, result in found])
     models = [Evaluated(name=name, folder=folder, result=result) for name, (folder, result) in zip(names, found, strict=True)]
     return sorted(models, key=lambda model: BASELINES.index(model.result.model.kind) + 1 if model.is_baseline else 0)
 
@@ -89,7 +89,7 @@ def _title(result: EvalResult) -> str:
     return RULES[kind] if kind in RULES and name == kind else name
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def numbered(names: Sequence[str]) -> list[str]:
     """Number what occurs again: two results of one model are two rows."""
     taken: set[str] = set()
     found = []
