@@ -1,11 +1,11 @@
-"""Does a model only follow length? How often it prefers the longer reply, and how its margin goes with the difference of lengths."""
+"""Does a model only follow length, up or down? How often it prefers the longer reply, and how its margin goes with the difference of lengths."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SHARE_ABOVE = 0.95
-"""A model that prefers the longer reply in more than this share of pairs is called one that follows length."""
+"""A model that prefers the longer reply in more than this share of pairs, or the shorter one, is called one that follows length."""
 CORRELATION_ABOVE = 0.9
-"""So is one whose margin has a larger correlation with the difference of lengths."""
+"""So is one whose margin has a correlation with the difference of lengths that is farther from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +80,28 @@ class LengthSums:
         spread = (self.xx - self.x**2 / self.num) * (self.yy - self.y**2 / self.num)
         return (self.xy - self.x * self.y / self.num) / math.sqrt(spread) if spread > 1e-18 else None
 
+    @property
+    def followed(self) -> Literal["longer", "shorter"] | None:
+        """Which reply the model prefers for its length and little else; None when it does not follow length."""
+        share, correlation = self.share, self.correlation or 0.0
+        if share is None:
+            return None
+        if share > SHARE_ABOVE or correlation > CORRELATION_ABOVE:
+            return "longer"
+        return "shorter" if 1.0 - share > SHARE_ABOVE or -correlation > CORRELATION_ABOVE else None
+
     def warning(self, model: str) -> str | None:
         """Return a sentence when the model follows length and little else; None when it does not."""
-        share, correlation = self.share, self.correlation
-        if share is None or not (share > SHARE_ABOVE or (correlation or 0.0) > CORRELATION_ABOVE):
+        side, share, correlation = self.followed, self.share, self.correlation
+        if side is None or share is None:
             return None
+        preferred = share if side == "longer" else 1.0 - share
         return (
-            f"{model} follows length: it prefers the longer reply in {100 * share:.1f} % of {self.decided:,} pairs"
+            f"{model} follows length: it prefers the {side} reply in {100 * preferred:.1f} % of {self.decided:,} pairs"
             + (
                 f", and its margin has a correlation of {correlation:.2f} with the difference of lengths"
                 if correlation is not None
                 else ""
             )
-            + "; its decisions are little more than 'longer wins'"
+            + f"; its decisions are little more than '{side} wins'"
         )

@@ -102,12 +102,13 @@ def _brought_along(count: int, best: np.ndarray, longer: np.ndarray) -> Known:
     )  # fmt: skip
 
 
-def test_without_gold_a_model_that_follows_length_drops_nothing() -> None:
+@pytest.mark.parametrize(("sure", "side"), [(5.0, "longer"), (-5.0, "shorter")])
+def test_without_gold_a_model_that_follows_length_drops_nothing(sure: float, side: str) -> None:
     longer = np.random.default_rng(0).choice([0, 1], 200)
-    # Half of the labels are against the longer reply, and the model is sure of it: 1 / (1 + e^-5) > 0.99.
-    found = clean_pairs(_brought_along(200, np.where(longer == 0, 5.0, -5.0), longer), STACK, L2, seed=0)
+    # Half of the labels are against the reply of that length, and the model is sure of it: 1 / (1 + e^-5) > 0.99.
+    found = clean_pairs(_brought_along(200, np.where(longer == 0, sure, -sure), longer), STACK, L2, seed=0)
     assert {row["action"] for row in found.decisions} == {"keep"}
-    assert any("follows length: it prefers the longer reply in 100.0 % of 200 pairs" in text for text in found.statements)
+    assert any(f"follows length: it prefers the {side} reply in 100.0 % of 200 pairs" in text for text in found.statements)
     assert any("nothing is dropped on its word" in text for text in found.statements)
     # One that does not follow length is heard.
     other = np.where(np.random.default_rng(1).random(200) < 0.5, 5.0, -5.0)
