@@ -13,7 +13,7 @@ import numpy as np
 
 from curation_parts.lab import Lab
 from curation_parts.peers import PEERS
-from curation_parts.training import Training, gold_margin, hard, silver_labels, with_people
+from curation_parts.training import Training, gold_margin, hard, silver_labels, with_corrections, with_people
 from goldsmith.config.curate import CurateConfig
 from goldsmith.curate.bars import promising
 from goldsmith.curate.decide import ACTIONS, decide
@@ -55,13 +55,24 @@ def keep_rule(rule: str, recycle: str) -> Callable[[Lab], Training]:
     return arm
 
 
+def judge_corrected(lab: Lab) -> Training:
+    """The judge's labels of the whole pool, and a head of them that is corrected on people's."""
+    return with_corrections(lab, hard(lab, lab.pool.judge, np.ones(lab.num, dtype=bool)), lab.at_random(lab.oracle.budget))
+
+
 def stack(
-    *, soft: bool, rounds: int = 1, sure_above: float = 0.6, retrieval: str = "random", teacher: str = "label"
+    *,
+    soft: bool,
+    rounds: int = 1,
+    sure_above: float = 0.6,
+    retrieval: str = "random",
+    teacher: str = "label",
+    corrected: bool = False,
 ) -> Callable[[Lab], Training]:
     """Everything together, calibrated on gold.
 
     `teacher`: the best RM learns the pool's labels or, as in a run, what the judge says. `rounds` above 1: it is fitted anew to the labels
-    that the stack believes.
+    that the stack believes. `corrected`: people's labels correct the final head instead of being learnt with the others.
     """
 
     def arm(lab: Lab) -> Training:
@@ -80,11 +91,9 @@ def stack(
         found = _decided(lab, gold, best, by_gold, judged, p_first, config)
         if not soft or p_first is None:
             return found
-        return with_people(
-            lab,
-            Training(use=np.ones(lab.num, dtype=bool), p_first=p_first, kept=found.kept, flipped=found.flipped, belief=p_first),
-            gold,
-        )
+        everything = np.ones(lab.num, dtype=bool)
+        training = Training(use=everything, p_first=p_first, kept=found.kept, flipped=found.flipped, belief=p_first)
+        return (with_corrections if corrected else with_people)(lab, training, gold)
 
     return arm
 
@@ -94,7 +103,8 @@ def joint(
 ) -> Callable[[Lab], Training]:
     """The truth, the noise of labels and judge, and a head, estimated together (`goldsmith.curate.joint`).
 
-    `final`: the final model learns the probabilities (`soft`), what is kept and flipped (`hard`), or is the estimate's own head (`own`).
+    `final`: the final model learns the probabilities (`soft`), or those without people's labels and is then corrected on these
+    (`corrected`), learns what is kept and flipped (`hard`), or is the estimate's own head (`own`).
     """
 
     def arm(lab: Lab) -> Training:
@@ -116,7 +126,7 @@ def joint(
             p_first=np.where(flipped, ~lab.pool.label, lab.pool.label).astype(float) if final == "hard" else found.p_first,
             kept=kept, flipped=flipped, belief=found.p_first, weight=found.weight if final == "own" else None,
         )  # fmt: skip
-        return with_people(lab, training, gold)
+        return (with_corrections if final == "corrected" else with_people)(lab, training, gold)
 
     return arm
 
@@ -148,8 +158,11 @@ OURS: dict[str, Callable[[Lab], Training]] = {
     "+ recycling, paper, all": keep_rule("paper", "all"),
     "+ recycling, paper, consistent": keep_rule("paper", "consistent"),
     "stack, hard": stack(soft=False),
+    "LLM labels, corrected on gold": judge_corrected,
     "stack, soft": stack(soft=True),
+    "stack, soft, corrected on gold": stack(soft=True, corrected=True),
     "joint, soft": joint(),
+    "joint, soft, corrected on gold": joint(final="corrected"),
     "joint, hard": joint(final="hard"),
     "joint, soft, adaptive": joint(retrieval="error"),
     "joint, soft, uncertain": joint(retrieval="uncertainty"),

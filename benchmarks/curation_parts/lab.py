@@ -53,7 +53,7 @@ class Lab:
         width = self.pool.replies.difference.shape[1]
         if len(rows) < 2 or len({self.pool.replies.prompts[place] for place in rows}) < 2:
             return Fit(weight=np.zeros(width), margin=np.zeros(self.num))
-        scaled, scale = self._scaled()
+        scaled, scale = self.scaled()
         fits, basis = self._basis(rows, scaled)
         fold = self._folds()
         parts = int(fold.max()) + 1
@@ -81,7 +81,8 @@ class Lab:
         _, place, warm = min(found)
         return place, warm
 
-    def _scaled(self) -> tuple[Any, Any]:
+    def scaled(self) -> tuple[Any, Any]:
+        """Differences whose typical squared length is 1, and what they were divided by."""
         if "scaled" not in self.memo:
             rows = np.asarray(self.pool.replies.difference, dtype=np.float64)
             spread = np.sqrt((rows**2).mean(0))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from curation_parts.lab import Lab
+from goldsmith.reward.correction import corrected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +51,13 @@ def gold_margin(lab: Lab, gold: Any) -> Any:
     truth, use = np.zeros(lab.num, dtype=bool), np.zeros(lab.num, dtype=bool)
     truth[gold], use[gold] = lab.oracle.ask(gold), True
     return lab.margins(truth, use)
+
+
+def with_corrections(lab: Lab, training: Training, gold: Any) -> Training:
+    """The same, the final head being the one of everything but people's labels, corrected on these."""
+    use = training.use.copy()
+    use[gold] = False
+    silver, (_, scale) = lab.fit(training.p_first, use), lab.scaled()
+    difference = np.asarray(lab.pool.replies.difference, dtype=np.float64)[gold]
+    weight = corrected(silver.weight, silver.margin[gold], difference, lab.oracle.ask(gold), scale)
+    return replace(with_people(lab, training, gold), weight=weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from goldsmith.config.base import Section
 
@@ -51,6 +51,8 @@ class TrainConfig(Section):
     """Logits of required margin for a strength of 1; strengths of different sources have different units."""
     soft_labels: bool = False
     """Learn the probability that the chosen reply wins, where a pair has one (`p_chosen`), instead of certainty."""
+    people: Literal["pooled", "correct"] = "pooled"
+    """What people's labels are for where most labels are not theirs: learnt together with the others, or, with the method `head`, kept apart to correct the head that the others make."""
     ranked_lists: Literal["pairs", "plackett-luce"] = "pairs"
     """Rows of several ranked replies become all their pairs, or are learned whole (`lora` and `full`)."""
     bootstrap_heads: int = Field(default=16, ge=0)
@@ -80,3 +82,9 @@ class TrainConfig(Section):
         if not all(0.0 <= beta < 1.0 for beta in betas):
             raise ValueError("each must be at least 0 and below 1, for example [0.9, 0.999]")
         return betas
+
+    @model_validator(mode="after")
+    def _correction_needs_head(self) -> TrainConfig:
+        if self.people == "correct" and self.method != "head":
+            raise ValueError(f'people = "correct" works with method = "head", not with "{self.method}"')
+        return self

@@ -15,6 +15,7 @@ from goldsmith.config.train import TrainConfig
 from goldsmith.curate.context import Context
 from goldsmith.curate.rewards import closed_contexts, pair_features, rewards, trainable
 from goldsmith.errors import StoreError, UserError
+from goldsmith.reward.correction import FEWEST
 from goldsmith.store import PAIR_COLUMNS, Counts, atomic, from_row
 from goldsmith.types import Pair
 
@@ -62,6 +63,7 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
         rows = training_rows(context, data)
         if not rows:
             raise UserError(f"no pair is left to train '{name}' on; `goldsmith report` shows where they went")
+        people, settings = _people(context, data, rows, settings)
         context.progress.note(f"{name}: {settings.method} on {len(rows)} pairs")
         _make_room(context.workspace.models, name, fingerprint)
         result = train_reward_model(
@@ -73,6 +75,7 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
             seed=context.seed,
             validation=_validation(context, settings),
             p_first=_probabilities(context) if settings.soft_labels and data == "curated" else None,
+            people=people,
             fingerprint=fingerprint,
             features=context.features,
             head_config=context.config.head,
@@ -83,6 +86,17 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
     with context.workspace.writer("trained", step="train", fingerprint=fingerprint) as out:
         out.write(pa.table({"model": pa.array(sorted(facts), pa.string())}))
     return facts
+
+
+def _people(context: Context, data: str, rows: Sequence[dict[str, Any]], settings: TrainConfig) -> tuple[set[str], TrainConfig]:
+    """The rows whose label is gold's, and the settings: pooled where these are too few to correct with, and for raw labels."""
+    decided = context.workspace.table("decisions").rows(["pair_id", "rule"]) if data == "curated" else []
+    gold = {row["pair_id"] for row in decided if row["rule"] == "human"} & {row["pair_id"] for row in rows}
+    if settings.people == "pooled" or len(gold) >= FEWEST:
+        return gold, settings
+    if data == "curated":
+        context.progress.note(f"people's labels are learnt with the others: {len(gold)} of {FEWEST} that a correction needs")
+    return gold, settings.model_copy(update={"people": "pooled"})
 
 
 def _calibrate(context: Context, folder: Path, settings: TrainConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ deviation over k of `weight[k] . (f - center)`, and a pair's that of `weight[k] 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +89,14 @@ class HeadEnsemble:
         return found
 
 
+def resamples(groups: Sequence[str], count: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield how often each pair is drawn when contexts are drawn with replacement, int64 [N]; number k by the generator of (seed, k)."""
+    names, context_N = np.unique(np.asarray(groups), return_inverse=True)
+    for index in range(count):
+        drawn = np.random.default_rng((seed, index)).integers(len(names), size=len(names))
+        yield np.bincount(drawn, minlength=len(names))[context_N]
+
+
 def fit_ensemble(
     head: Head,
     features_chosen: ArrayLike,
@@ -112,13 +120,8 @@ def fit_ensemble(
     chosen, rejected = np.asarray(features_chosen, dtype=np.float64), np.asarray(features_rejected, dtype=np.float64)
     scale, weight_N = feature_scale(chosen, rejected), checked_weights(weights, len(chosen))
     rows_NR, basis_WR = principal_basis((chosen - rejected) / scale)
-    names, context_N = np.unique(np.asarray(groups), return_inverse=True)
     start = fit_logistic(rows_NR, head.l2, weight_N)
-    fitted = []
-    for index in range(num_heads):
-        drawn = np.random.default_rng((seed, index)).integers(len(names), size=len(names))
-        times = np.bincount(drawn, minlength=len(names))[context_N]
-        fitted.append(fit_logistic(rows_NR, head.l2, weight_N * times, start=start))
+    fitted = [fit_logistic(rows_NR, head.l2, weight_N * times, start=start) for times in resamples(groups, num_heads, seed)]
     weight_KD = np.stack(fitted) @ basis_WR.T / scale / head.temperature
     center = np.concatenate([chosen, rejected]).mean(0)
     return HeadEnsemble(weight=weight_KD.astype(np.float32), center=center.astype(np.float32), seed=seed)

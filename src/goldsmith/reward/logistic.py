@@ -34,8 +34,16 @@ def principal_basis(differences_NW: Floats, most: int = MAX_COMPONENTS) -> tuple
     return differences_NW @ basis, basis
 
 
-def fit_logistic(rows_NR: Floats, l2: float, weight_N: Floats, *, start: Floats | None = None, steps: int = 50) -> Floats:
-    """Return beta [R] that minimises mean(weight * log(1 + exp(-rows beta))) + l2/2 |beta|^2, by damped Newton steps.
+def fit_logistic(
+    rows_NR: Floats,
+    l2: float,
+    weight_N: Floats,
+    *,
+    start: Floats | None = None,
+    steps: int = 50,
+    offset_N: Floats | float = 0.0,
+) -> Floats:
+    """Return beta [R] that minimises mean(weight * log(1 + exp(-offset - rows beta))) + l2/2 |beta|^2, by damped Newton steps.
 
     Args:
         rows_NR: chosen minus rejected.
@@ -43,15 +51,16 @@ def fit_logistic(rows_NR: Floats, l2: float, weight_N: Floats, *, start: Floats 
         weight_N: non-negative; all zero gives a beta of zeros.
         start: where to begin, the solution of a larger penalty for instance; none: zeros.
         steps: Newton steps at most.
+        offset_N: margins that are there already.
     """
     width = rows_NR.shape[1]
     beta = np.zeros(width) if start is None else start
     if weight_N.sum() <= 0:
         return np.zeros(width)
     share_N = weight_N / weight_N.sum()
-    value = _objective(rows_NR, beta, l2, weight_N)
+    value = _objective(rows_NR, beta, l2, weight_N, offset_N)
     for _ in range(steps):
-        miss_N = _sigmoid(-(rows_NR @ beta))
+        miss_N = _sigmoid(-(rows_NR @ beta) - offset_N)
         gradient = l2 * beta - rows_NR.T @ (share_N * miss_N)
         curvature_N = share_N * miss_N * (1.0 - miss_N)
         hessian = (rows_NR.T * curvature_N) @ rows_NR
@@ -60,17 +69,24 @@ def fit_logistic(rows_NR: Floats, l2: float, weight_N: Floats, *, start: Floats 
         decrease = float(gradient @ step)
         if decrease < 1e-12:
             break
-        beta, value = _line_search(rows_NR, beta, step, decrease, value, l2, weight_N)
+        beta, value = _line_search(rows_NR, beta, step, decrease, value, l2, weight_N, offset_N)
     return beta
 
 
 def _line_search(
-    rows_NR: Floats, beta: Floats, step: Floats, decrease: float, value: float, l2: float, weight_N: Floats
+    rows_NR: Floats,
+    beta: Floats,
+    step: Floats,
+    decrease: float,
+    value: float,
+    l2: float,
+    weight_N: Floats,
+    offset_N: Floats | float,
 ) -> tuple[Floats, float]:
     size = 1.0
     while size > 1e-8:
         there = beta - size * step
-        reached = _objective(rows_NR, there, l2, weight_N)
+        reached = _objective(rows_NR, there, l2, weight_N, offset_N)
         if reached <= value - 1e-4 * size * decrease:
             return there, reached
         size /= 2.0
@@ -106,8 +122,8 @@ def log_loss(margin_N: Floats, weight_N: Floats) -> float:
     return float(np.average(np.logaddexp(0.0, -margin_N), weights=weight_N))
 
 
-def _objective(rows_NR: Floats, beta: Floats, l2: float, weight_N: Floats) -> float:
-    return log_loss(rows_NR @ beta, weight_N) + 0.5 * l2 * float(beta @ beta)
+def _objective(rows_NR: Floats, beta: Floats, l2: float, weight_N: Floats, offset_N: Floats | float) -> float:
+    return log_loss(rows_NR @ beta + offset_N, weight_N) + 0.5 * l2 * float(beta @ beta)
 
 
 def _sigmoid(values: Floats) -> Floats:

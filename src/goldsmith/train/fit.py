@@ -30,6 +30,7 @@ class HeadRows:
         weights: [N].
         num_pairs: pairs they stand for.
         identical: names of pairs that were left out because both replies became the same tokens when they were cut.
+        is_people: rows whose label people gave, [N].
     """
 
     chosen: NDArray[np.float32]
@@ -38,6 +39,7 @@ class HeadRows:
     weights: NDArray[np.float64]
     num_pairs: int
     identical: list[str]
+    is_people: NDArray[np.bool_]
 
 
 def head_rows(material: Material, store: FeatureStore) -> HeadRows:
@@ -72,6 +74,7 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
         weights=np.array([row[2] for row in rows], dtype=np.float64),
         num_pairs=int(differs.sum()),
         identical=[weighted[at][0].pair_id for at in np.flatnonzero(~differs)],
+        is_people=np.array([weighted[at][0].pair_id in material.people for at in places], dtype=bool),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Material:
         lists: ranked lists.
         labels: weights, probabilities, margins.
         validation: decided pairs to measure on, of contexts that are not trained on.
+        people: ids of pairs whose label people gave; empty where that makes no difference.
         counts: {num_pairs, num_lists, ties, left_out, dropped: {reason: number}}; with the kept they make up what was given.
     """
 
@@ -32,6 +33,7 @@ class Material:
     lists: list[RankedList]
     labels: Labels
     validation: list[Pair]
+    people: frozenset[str]
     counts: dict[str, Any]
 
     @property
@@ -43,6 +45,7 @@ class Material:
             for pair in self.pairs
         ]
         rows += [f"{ranked.list_id} {ranked.ranks} {labels.weight(ranked.list_id)}" for ranked in self.lists]
+        rows += [f"people {name}" for name in sorted(self.people)]
         return combined_digest([*sorted(rows), *sorted(f"validation {pair.pair_id} {pair.label}" for pair in self.validation)])
 
 
@@ -55,17 +58,19 @@ def gather(
     weights: Mapping[str, float] | None = None,
     p_first: Mapping[str, float] | None = None,
     validation: Sequence[Pair] | None = None,
+    people: Collection[str] | None = None,
 ) -> Material:
     """Return what to train on: no ties, no empty or identical replies, no context of the validation pairs, at most `max_pairs`.
 
     Args:
         pairs: as given.
         lists: as given.
-        config: `max_pairs`, `margins`, `soft_labels`.
+        config: `max_pairs`, `margins`, `soft_labels`, `people`.
         seed: of the draw.
         weights: weight by pair or list id.
         p_first: probability that `first` is the better reply, by pair id; read when `soft_labels` is on.
         validation: pairs to measure on.
+        people: ids of pairs whose label people gave; none: those whose label says so itself.
 
     Raises:
         UserError: nothing is left; a weight, probability or strength is out of range.
@@ -105,7 +110,13 @@ def gather(
     if validation:
         counts["validation_ties"] = sum(pair.label == "tie" for pair in validation)
     decided = [pair for pair in validation or () if pair.label != "tie"]
-    return Material(pairs=chosen, lists=chosen_lists, labels=labels, validation=decided, counts=counts)
+    told = frozenset[str]()
+    if config.people == "correct":
+        told = frozenset(
+            pair.pair_id for pair in chosen if (pair.label_origin == "human" if people is None else pair.pair_id in people)
+        )
+        counts["people"] = len(told)
+    return Material(pairs=chosen, lists=chosen_lists, labels=labels, validation=decided, people=told, counts=counts)
 
 
 def p_first_of(pairs: Sequence[Pair]) -> dict[str, float]:

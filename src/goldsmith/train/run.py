@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from goldsmith.reward.grouping import Reply
 from goldsmith.reward.head import Head
 from goldsmith.reward.model import CARD, RewardModel, read_card
 from goldsmith.train.checkpoints import Resume
+from goldsmith.train.corrected import fit_corrected
 from goldsmith.train.fit import ensemble, fit, head_rows
 from goldsmith.train.job import Job, Progress, Trained, check_settings, open_work, run_facts
 from goldsmith.train.material import Material, gather
@@ -51,6 +52,7 @@ def train_reward_model(
     init_head: Head | None = None,
     weights: Mapping[str, float] | None = None,
     p_first: Mapping[str, float] | None = None,
+    people: Collection[str] | None = None,
     head_config: HeadConfig | None = None,
     features: FeatureStore | None = None,
     fingerprint: str = "",
@@ -74,6 +76,7 @@ def train_reward_model(
         init_head: head on the readout `last` to begin with; none: fitted here.
         weights: weight by pair or list id, 1 where absent.
         p_first: probability that `first` is the better reply by pair id, learned when `config.soft_labels` is on.
+        people: ids of pairs whose label people gave, for `config.people`; none: those whose label says so itself.
         head_config: penalties of a head fitted here.
         features: an open store of the same base and configuration, to save loading it again.
         fingerprint: whatever else decides the result, for the caller's sake.
@@ -87,7 +90,7 @@ def train_reward_model(
     """
     reward_config = reward_config.model_copy(update={"base": str(base)})
     check_trackers(config.track)
-    material = gather(pairs, lists, config, seed, weights=weights, p_first=p_first, validation=validation)
+    material = gather(pairs, lists, config, seed, weights=weights, p_first=p_first, validation=validation, people=people)
     check_settings(config, len(material.lists), len(material.validation))
     facts = run_facts(material, base, config, reward_config, seed, init_head, fingerprint)
     if (out / CARD).is_file() and read_card(out).get("run") == facts["run"]:
@@ -161,8 +164,11 @@ def _train_head(
     cut = store.renderer.truncated
     rows = head_rows(material, store)
     cut = store.renderer.truncated - cut
-    head = init_head or fit(rows, l2s, seed)
-    heads = ensemble(rows, head, config.bootstrap_heads, seed)
+    if config.people == "correct":
+        head, heads = fit_corrected(rows, l2s, seed, config.bootstrap_heads)
+    else:
+        head = init_head or fit(rows, l2s, seed)
+        heads = ensemble(rows, head, config.bootstrap_heads, seed)
     if progress:
         progress(1, 1, "heads", "")
     classifier = new_classifier(store.backbone.folder, store.renderer.pad_id, head.weight)

@@ -50,6 +50,9 @@ def test_no_arm_depends_on_a_truth_that_nobody_was_asked_about(pairs: data.Data,
     assert [int(rows[place]) in asked for place in oracle.log] == [True] * len(oracle.log)
     np.testing.assert_array_equal(first.use, second.use)
     np.testing.assert_array_equal(first.p_first, second.p_first)
+    assert (first.weight is None) == (second.weight is None)
+    if first.weight is not None:
+        np.testing.assert_array_equal(first.weight, second.weight)
 
 
 def test_the_pool_holds_no_truth_and_people_have_a_budget(pairs: data.Data) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from goldsmith.config.train import TrainConfig
-from goldsmith.curate.final import _probabilities, _validation, planned_models
+from goldsmith.curate.final import _people, _probabilities, _validation, planned_models
 from goldsmith.store import to_row
 from goldsmith.types import Pair
 
@@ -41,3 +41,21 @@ def test_the_comparison_by_heads_leaves_out_what_only_the_final_method_can_do():
     assert (head.method, head.margins, head.center_rewards, head.early_stopping_patience) == ("head", "none", 0.0, None)
     assert planned["raw"][1] == planned["curated"][1]
     assert planned["final"][1] == train
+
+
+def test_people_s_labels_correct_only_where_there_are_enough_and_never_the_raw_model():
+    rows = [{"pair_id": f"p{at}"} for at in range(30)]
+    decisions = [{"pair_id": f"p{at}", "rule": "human" if at < 25 else "article-keep"} for at in range(30)]
+    decisions.append({"pair_id": "validation", "rule": "human"})
+    notes: list[str] = []
+    context = _context(decisions=decisions)
+    context.progress = SimpleNamespace(note=notes.append)
+    settings = TrainConfig(method="head", people="correct")
+    gold, used = _people(context, "curated", rows, settings)
+    assert gold == {f"p{at}" for at in range(25)}
+    assert used.people == "correct"
+    assert not notes
+    assert _people(context, "raw", rows, settings)[1].people == "pooled"
+    assert not notes
+    assert _people(context, "curated", rows[:19], settings)[1].people == "pooled"
+    assert "19 of 20" in notes[0]

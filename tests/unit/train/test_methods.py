@@ -255,3 +255,39 @@ def test_the_command_prints_its_result_and_nothing_of_the_libraries(pairs, tiny,
     printed = done.stderr + "".join(capfd.readouterr())
     assert "loss'" not in printed
     assert "Warning" not in printed
+
+
+def _labelled(count, origin, better):
+    contexts = [[{"role": "user", "content": f"Say something, number {at}."}] for at in range(count)]
+    return [Pair.from_replies(context, *better, label_origin=origin) for context in contexts]
+
+
+def test_people_correct_what_the_other_labels_made(tiny, tmp_path, reading):
+    judged, people = _labelled(30, "llm", ("yes", "no")), _labelled(60, "human", ("no", "yes"))[30:]
+    base = HEAD.model_copy(update={"people": "correct"})
+    pooled = _train(judged, tiny, tmp_path / "silver", HEAD, reading)
+    found = _train([*judged, *people], tiny, tmp_path / "corrected", base, reading)
+    assert found.metrics["people"] == 30
+    assert found.metrics["num_pairs"] == 60
+    # What the others say is what is expected, and 30 people of 30 say the opposite.
+    context = [{"role": "user", "content": "Say something, number 99."}]
+    by = {
+        name: RewardModel.load(path, dtype="float32").score_replies([Reply(context, "yes"), Reply(context, "no")])
+        for name, path in (("silver", pooled.path), ("corrected", found.path))
+    }
+    assert by["silver"][0] > by["silver"][1]
+    assert by["corrected"][0] < by["corrected"][1]
+    heads = HeadEnsemble.load(found.path, load_file(found.path / "model.safetensors")["score.weight"].shape[1])
+    assert heads is not None
+    assert len(heads.weight) == HEAD.bootstrap_heads
+
+
+def test_a_correction_without_enough_people_or_others_is_refused(tiny, tmp_path, reading):
+    config = HEAD.model_copy(update={"people": "correct"})
+    judged, people = _labelled(30, "llm", ("yes", "no")), _labelled(60, "human", ("no", "yes"))[30:]
+    with pytest.raises(UserError, match=r"at least 20 pairs that people labelled.*there are 19"):
+        _train([*judged, *people[:19]], tiny, tmp_path / "few", config, reading)
+    with pytest.raises(UserError, match="others of 0 contexts"):
+        _train(people, tiny, tmp_path / "all", config, reading)
+    with pytest.raises(ValueError, match='works with method = "head"'):
+        TrainConfig(method="lora", people="correct")
