@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from goldsmith.config.train import TrainConfig
 from goldsmith.curate.context import Context
+from goldsmith.curate.decide import HUMAN
 from goldsmith.curate.rewards import closed_contexts, pair_features, rewards, trainable
 from goldsmith.errors import StoreError, UserError
-from goldsmith.reward.correction import FEWEST
+from goldsmith.reward.correction import FEWEST_GOLD
 from goldsmith.store import PAIR_COLUMNS, Counts, atomic, from_row
 from goldsmith.types import Pair
 
@@ -88,15 +89,21 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
     return facts
 
 
-def _people(context: Context, data: str, rows: Sequence[dict[str, Any]], settings: TrainConfig) -> tuple[set[str], TrainConfig]:
+def _people(
+    context: Context, data: str, rows: Sequence[dict[str, Any]], settings: TrainConfig
+) -> tuple[set[str] | None, TrainConfig]:
     """The rows whose label is gold's, and the settings: pooled where these are too few to correct with, and for raw labels."""
-    decided = context.workspace.table("decisions").rows(["pair_id", "rule"]) if data == "curated" else []
-    gold = {row["pair_id"] for row in decided if row["rule"] == "human"} & {row["pair_id"] for row in rows}
-    if settings.people == "pooled" or len(gold) >= FEWEST:
+    if settings.people == "pooled":
+        return None, settings
+    pooled = settings.model_copy(update={"people": "pooled"})
+    if data == "raw":
+        return None, pooled
+    decided = context.workspace.table("decisions").rows(["pair_id", "rule"])
+    gold = {row["pair_id"] for row in decided if row["rule"] == HUMAN} & {row["pair_id"] for row in rows}
+    if len(gold) >= FEWEST_GOLD:
         return gold, settings
-    if data == "curated":
-        context.progress.note(f"people's labels are learnt with the others: {len(gold)} of {FEWEST} that a correction needs")
-    return gold, settings.model_copy(update={"people": "pooled"})
+    context.progress.note(f"people's labels are learnt with the others: {len(gold)} of {FEWEST_GOLD} that a correction needs")
+    return None, pooled
 
 
 def _calibrate(context: Context, folder: Path, settings: TrainConfig) -> dict[str, Any]:
@@ -137,7 +144,7 @@ def _validation(context: Context, settings: TrainConfig) -> list[Pair] | None:
 def _probabilities(context: Context) -> dict[str, float]:
     """The best RM's probability that `first` wins, of every pair whose label people did not settle."""
     rows = context.workspace.table("decisions").rows()
-    return {row["pair_id"]: row["p_first"] for row in rows if row["rule"] != "human" and row["p_first"] is not None}
+    return {row["pair_id"]: row["p_first"] for row in rows if row["rule"] != HUMAN and row["p_first"] is not None}
 
 
 def training_rows(context: Context, data: str) -> list[dict[str, Any]]:

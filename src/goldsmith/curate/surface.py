@@ -32,8 +32,8 @@ class Surface:
     length: Floats
     format: Floats
 
-    def of(self, rows: NDArray[Any] | slice) -> Surface:
-        """Return those of some rows, by place, mask or slice."""
+    def of(self, rows: NDArray[Any]) -> Surface:
+        """Return those of some rows, by place or by mask."""
         return Surface(length=self.length[rows], format=self.format[rows])
 
 

@@ -5,6 +5,7 @@ Shapes: N pairs, W features, R components.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +59,11 @@ def fit_logistic(
     if weight_N.sum() <= 0:
         return np.zeros(width)
     share_N = weight_N / weight_N.sum()
-    value = _objective(rows_NR, beta, l2, weight_N, offset_N)
+
+    def objective(at: Floats) -> float:
+        return log_loss(rows_NR @ at + offset_N, weight_N) + 0.5 * l2 * float(at @ at)
+
+    value = objective(beta)
     for _ in range(steps):
         miss_N = _sigmoid(-(rows_NR @ beta) - offset_N)
         gradient = l2 * beta - rows_NR.T @ (share_N * miss_N)
@@ -69,24 +74,17 @@ def fit_logistic(
         decrease = float(gradient @ step)
         if decrease < 1e-12:
             break
-        beta, value = _line_search(rows_NR, beta, step, decrease, value, l2, weight_N, offset_N)
+        beta, value = _line_search(objective, beta, step, decrease, value)
     return beta
 
 
 def _line_search(
-    rows_NR: Floats,
-    beta: Floats,
-    step: Floats,
-    decrease: float,
-    value: float,
-    l2: float,
-    weight_N: Floats,
-    offset_N: Floats | float,
+    objective: Callable[[Floats], float], beta: Floats, step: Floats, decrease: float, value: float
 ) -> tuple[Floats, float]:
     size = 1.0
     while size > 1e-8:
         there = beta - size * step
-        reached = _objective(rows_NR, there, l2, weight_N, offset_N)
+        reached = objective(there)
         if reached <= value - 1e-4 * size * decrease:
             return there, reached
         size /= 2.0
@@ -120,10 +118,6 @@ def best_temperature(margin_N: Floats, weight_N: Floats) -> float:
 def log_loss(margin_N: Floats, weight_N: Floats) -> float:
     """Return the weighted mean of log(1 + exp(-margin)), nats."""
     return float(np.average(np.logaddexp(0.0, -margin_N), weights=weight_N))
-
-
-def _objective(rows_NR: Floats, beta: Floats, l2: float, weight_N: Floats, offset_N: Floats | float) -> float:
-    return log_loss(rows_NR @ beta + offset_N, weight_N) + 0.5 * l2 * float(beta @ beta)
 
 
 def _sigmoid(values: Floats) -> Floats:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldsmith.errors import UserError
-from goldsmith.reward.correction import FEWEST, corrected
+from goldsmith.reward.correction import corrected, require_enough
 from goldsmith.reward.ensemble import HeadEnsemble, resamples
 from goldsmith.reward.head import Head, feature_scale, out_of_fold_scores
 from goldsmith.train.fit import HeadRows, ensemble
@@ -34,35 +33,24 @@ def fit_corrected(rows: HeadRows, l2s: Sequence[float], seed: int, num_heads: in
     Raises:
         UserError: people gave too few labels, or all of them.
     """
-    people = rows.is_people
-    _check(rows)
-    labels = [None if mine else "first" for mine in people.tolist()]
+    people, others = rows.is_people, ~rows.is_people
+    require_enough(rows.num_people, len({group for group, other in zip(rows.groups, others, strict=True) if other}))
+    labels = ["first" if other else None for other in others.tolist()]
     found = out_of_fold_scores(rows.chosen, rows.rejected, labels, rows.groups, l2s, seed, rows.weights)
     difference = rows.chosen[people].astype(np.float64) - rows.rejected[people]
-    scale = feature_scale(rows.chosen[~people].astype(np.float64), rows.rejected[~people].astype(np.float64))
-
-    def on(weight: Floats, margin: Floats, places: NDArray[np.int64]) -> Floats:
-        return corrected(weight, margin[places], difference[places], np.ones(len(places), dtype=bool), scale)
-
-    everyone = np.arange(int(people.sum()))
-    weight = on(found.head.weight, (found.first - found.second)[people], everyone)
+    scale = feature_scale(rows.chosen[others].astype(np.float64), rows.rejected[others].astype(np.float64))
+    prefer = np.ones(len(difference), dtype=bool)
+    # A pair of mean weight counts as one, whatever the unit of the weights, and a soft label's two rows as one together.
+    worth = rows.weights[people] * (rows.num_pairs / rows.weights.sum())
+    weight = corrected(found.head.weight, (found.first - found.second)[people], difference, prefer, scale, worth)
     head = dataclasses.replace(found.head, weight=weight, num_pairs=rows.num_pairs)
     silver = ensemble(dataclasses.replace(rows, weights=np.where(people, 0.0, rows.weights)), found.head, num_heads, seed)
     if silver is None:
         return head, None
     heads = []
     for one, times in zip(silver.weight.astype(np.float64), resamples(rows.groups, num_heads, seed), strict=True):
-        drawn = np.repeat(everyone, times[people])
-        # A draw without any of people's contexts says nothing of what they would correct.
-        heads.append(on(one, difference @ one, drawn) if len(drawn) else weight)
+        drawn = worth * times[people]
+        # Folds within every draw would cost as many fits again, so these margins are a little too sure of themselves. A draw without
+        # any of people's contexts says nothing of what they would correct.
+        heads.append(corrected(one, difference @ one, difference, prefer, scale, drawn) if drawn.any() else weight)
     return head, dataclasses.replace(silver, weight=np.stack(heads).astype(np.float32))
-
-
-def _check(rows: HeadRows) -> None:
-    num_people = int(rows.is_people.sum())
-    others = {group for group, is_people in zip(rows.groups, rows.is_people, strict=True) if not is_people}
-    if num_people < FEWEST or len(others) < 2:
-        raise UserError(
-            f"train.people = correct needs at least {FEWEST} pairs that people labelled, and others of two contexts; "
-            f"there are {num_people}, and others of {len(others)} contexts; set it to pooled"
-        )

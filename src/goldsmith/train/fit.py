@@ -31,6 +31,7 @@ class HeadRows:
         num_pairs: pairs they stand for.
         identical: names of pairs that were left out because both replies became the same tokens when they were cut.
         is_people: rows whose label people gave, [N].
+        num_people: pairs these stand for.
     """
 
     chosen: NDArray[np.float32]
@@ -40,6 +41,7 @@ class HeadRows:
     num_pairs: int
     identical: list[str]
     is_people: NDArray[np.bool_]
+    num_people: int
 
 
 def head_rows(material: Material, store: FeatureStore) -> HeadRows:
@@ -66,6 +68,7 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
         raise UserError(
             f"the two replies of each of the {len(weighted)} pairs are the same after they were cut; raise reward.max_length"
         )
+    of_people = np.array([pair.pair_id in material.people for pair, _, _ in weighted], dtype=bool)
     places, turned = np.array([row[0] for row in rows], dtype=int), np.array([row[1] for row in rows], dtype=bool)[:, None]
     return HeadRows(
         chosen=np.where(turned, rejected[places], chosen[places]),
@@ -74,7 +77,8 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
         weights=np.array([row[2] for row in rows], dtype=np.float64),
         num_pairs=int(differs.sum()),
         identical=[weighted[at][0].pair_id for at in np.flatnonzero(~differs)],
-        is_people=np.array([weighted[at][0].pair_id in material.people for at in places], dtype=bool),
+        is_people=of_people[places],
+        num_people=int((of_people & differs).sum()),
     )
 
 

@@ -12,6 +12,7 @@ from goldsmith.config.train import TrainConfig
 from goldsmith.errors import UserError
 from goldsmith.identity import combined_digest
 from goldsmith.pool.sources.lists import RankedList
+from goldsmith.reward.correction import require_enough
 from goldsmith.train.batches import Labels, select_items
 from goldsmith.types import Content, Pair
 
@@ -73,7 +74,7 @@ def gather(
         people: ids of pairs whose label people gave; none: those whose label says so itself.
 
     Raises:
-        UserError: nothing is left; a weight, probability or strength is out of range.
+        UserError: nothing is left; a weight, probability or strength is out of range; people's labels are too few to correct with.
     """
     closed = {pair.context_id for pair in validation or ()}
     dropped: Counter[str] = Counter()
@@ -110,13 +111,17 @@ def gather(
     if validation:
         counts["validation_ties"] = sum(pair.label == "tie" for pair in validation)
     decided = [pair for pair in validation or () if pair.label != "tie"]
-    told = frozenset[str]()
+    told = _of_people(chosen, people) if config.people == "correct" else frozenset()
     if config.people == "correct":
-        told = frozenset(
-            pair.pair_id for pair in chosen if (pair.label_origin == "human" if people is None else pair.pair_id in people)
-        )
+        require_enough(len(told), len({pair.context_id for pair in chosen if pair.pair_id not in told}))
         counts["people"] = len(told)
     return Material(pairs=chosen, lists=chosen_lists, labels=labels, validation=decided, people=told, counts=counts)
+
+
+def _of_people(pairs: Sequence[Pair], people: Collection[str] | None) -> frozenset[str]:
+    if people is None:
+        return frozenset(pair.pair_id for pair in pairs if pair.label_origin == "human")
+    return frozenset(people) & {pair.pair_id for pair in pairs}
 
 
 def p_first_of(pairs: Sequence[Pair]) -> dict[str, float]:

@@ -165,6 +165,8 @@ def _train_head(
     rows = head_rows(material, store)
     cut = store.renderer.truncated - cut
     if config.people == "correct":
+        if init_head is not None:
+            raise UserError("train.people = correct fits its own head, so init_head would do nothing; leave one of them out")
         head, heads = fit_corrected(rows, l2s, seed, config.bootstrap_heads)
     else:
         head = init_head or fit(rows, l2s, seed)

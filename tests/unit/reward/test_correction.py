@@ -35,6 +35,14 @@ def test_it_is_the_mode_of_the_stated_model() -> None:
     np.testing.assert_allclose(corrected(silver, margin, difference, is_first, scale), expected, atol=1e-4)
 
 
+def test_a_pair_worth_two_is_a_pair_that_stands_twice() -> None:
+    silver, margin, difference, is_first, scale = _gold()
+    worth = np.where(np.arange(len(margin)) < 10, 2.0, np.where(np.arange(len(margin)) < 15, 0.0, 1.0))
+    rows = np.repeat(np.arange(len(margin)), worth.astype(int))
+    found = corrected(silver, margin, difference, is_first, scale, worth)
+    np.testing.assert_allclose(found, corrected(silver, margin[rows], difference[rows], is_first[rows], scale), atol=1e-6)
+
+
 def test_replies_that_change_places_change_nothing() -> None:
     silver, margin, difference, is_first, scale = _gold()
     turned = np.arange(len(margin)) % 2 == 0

@@ -19,6 +19,7 @@ from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.reward import Reply, RewardModel
 from goldsmith.reward.ensemble import HeadEnsemble
 from goldsmith.reward.features import FeatureStore
+from goldsmith.reward.head import Head
 from goldsmith.train import train_file, train_reward_model
 from goldsmith.types import Pair
 
@@ -280,6 +281,30 @@ def test_people_correct_what_the_other_labels_made(tiny, tmp_path, reading):
     heads = HeadEnsemble.load(found.path, load_file(found.path / "model.safetensors")["score.weight"].shape[1])
     assert heads is not None
     assert len(heads.weight) == HEAD.bootstrap_heads
+
+
+def test_a_correction_counts_a_soft_label_s_two_sides_as_one_pair(tiny, tmp_path, reading):
+    judged, people = _labelled(30, "llm", ("yes", "no")), _labelled(60, "human", ("no", "yes"))[30:]
+    config = HEAD.model_copy(update={"people": "correct", "soft_labels": True})
+    context = [{"role": "user", "content": "Say something, number 99."}]
+
+    def margin(name, share):
+        p_first = {pair.pair_id: share if pair.label == "first" else 1.0 - share for pair in people}
+        path = _train([*judged, *people], tiny, tmp_path / name, config, reading, p_first=p_first).path
+        no, yes = RewardModel.load(path, dtype="float32").score_replies([Reply(context, "no"), Reply(context, "yes")])
+        return no - yes
+
+    # People who are less sure correct less; taken for certain on both sides they would correct nothing.
+    assert margin("sure", 1.0) > margin("nearly", 0.9) > margin("barely", 0.6)
+    assert margin("nearly", 0.9) > 0
+
+
+def test_a_correction_refuses_a_head_to_begin_with(tiny, tmp_path, reading):
+    judged, people = _labelled(30, "llm", ("yes", "no")), _labelled(60, "human", ("no", "yes"))[30:]
+    head = Head(weight=np.zeros(1), l2=1.0, temperature=1.0, num_pairs=1)
+    config = HEAD.model_copy(update={"people": "correct"})
+    with pytest.raises(UserError, match="init_head"):
+        _train([*judged, *people], tiny, tmp_path / "both", config, reading, init_head=head)
 
 
 def test_a_correction_without_enough_people_or_others_is_refused(tiny, tmp_path, reading):
