@@ -18,6 +18,7 @@ import numpy as np
 
 from goldsmith.config import GoldsmithConfig
 from goldsmith.curate.cleaning import Cleaned, Known, clean_pairs, counted
+from goldsmith.curate.decide import HUMAN, MADE_BY
 from goldsmith.curate.evidence import codes
 from goldsmith.errors import UserError
 from goldsmith.pool.sources import Rejected, read_pairs
@@ -333,6 +334,7 @@ def _stays(row: Pair | Rejected, decision: dict[str, Any]) -> dict[str, Any] | N
         "p_chosen": p,
         "weight": max(0.0, 2.0 * p - 1.0),
         "action": decision["action"],
+        "label_origin": "human" if decision["rule"] == HUMAN else MADE_BY.get(decision["action"], row.label_origin),
         "pair_id": row.pair_id,
         "source_ref": row.source_ref,
     }

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ACTIONS = ("keep", "relabel", "flip", "drop")
 KEEP, RELABEL, FLIP, DROP = range(4)
 HUMAN = "human"
+MADE_BY = {"relabel": "llm", "flip": "rule"}
+"""Origin of a label that an action put there, unless people did; every other label keeps its own."""
 REASONS = (
     "gold",
     "people call it a tie",

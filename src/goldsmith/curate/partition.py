@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from goldsmith.config.curate import CurateConfig
 from goldsmith.curate import decide as rules
-from goldsmith.curate.decide import ACTIONS, REASONS, Decided, decide
+from goldsmith.curate.decide import ACTIONS, HUMAN, MADE_BY, REASONS, Decided, decide
 from goldsmith.curate.evidence import NONE, TIE, Evidence, codes, from_margins, on_side
 from goldsmith.curate.follows_length import LengthSums
 from goldsmith.curate.stack import Stack
@@ -157,10 +157,10 @@ def _curated(pairs: pa.Table, known: Evidence, decided: Decided, closed: set[str
     stays = np.flatnonzero(~is_closed & ~is_dropped)
     rows = pairs.take(stays)
     action = decided.action[stays]
-    made_by = np.array(["human" if code == 0 else "" for code in decided.rule[stays].tolist()], dtype=object)
     origins = np.array(rows["label_origin"].to_pylist(), dtype=object)
-    origins = np.where(action == 1, "llm", np.where(action == 2, "rule", origins))
-    origins = np.where(made_by == "human", "human", origins)
+    for name, origin in MADE_BY.items():
+        origins = np.where(action == ACTIONS.index(name), origin, origins)
+    origins = np.where(decided.rule[stays] == decided.rules.index(HUMAN), "human", origins)
     rows = rows.set_column(
         rows.schema.get_field_index("label"), "label", pa.array(rules.labels(decided.label_after[stays]), TEXT)
     )

@@ -212,6 +212,12 @@ def test_every_row_has_its_fate_in_the_command(tiny: Path, tmp_path: Path, capsy
     clean_rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(clean_rows) == told["kept"] + told["flipped"] + told["relabelled"]
     assert all(0 <= row["p_chosen"] <= 1 and 0 <= row["weight"] <= 1 for row in clean_rows)
+    # Who made a label goes with it to whatever reads the file, so that `train.people` knows people's: gold without pair 1.
+    origins = {row["prompt"][-1]["content"]: row["label_origin"] for row in clean_rows}
+    assert {prompt for prompt, origin in origins.items() if origin == "human"} == {f"Say {n}." for n in range(10) if n != 1}
+    assert [pair.label_origin for pair in read_pairs(out) if isinstance(pair, Pair)] == [
+        row["label_origin"] for row in clean_rows
+    ]
 
 
 def test_features_are_not_computed_twice(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
