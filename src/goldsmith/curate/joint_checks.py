@@ -121,6 +121,6 @@ def _facts(found: Joint, gold: Gold) -> dict[str, Any]:
         for name, margin in (("best RM", gold.best), ("gold RM", gold.gold))
     }
     return {
-        "l2": found.l2, "rounds": found.rounds, "alone": alone, "surface": dict(zip(("length", "format"), found.surface, strict=True)),
+        "rounds": found.rounds, "alone": alone, "surface": dict(zip(("length", "format"), found.surface, strict=True)),
         "label_noise": told.get("label"), "judge_noise": told.get("judges"),
     }  # fmt: skip

@@ -60,16 +60,10 @@ class Transition:
             p_first: what the source says: 1 for `first`, 0 for `second`, between for shares of samples; NaN: nothing, which is no evidence.
             differs: of the pairs.
         """
-        return self.log_likelihood(p_first, differs, 1.0) - self.log_likelihood(p_first, differs, -1.0)
+        return self._log_likelihood(p_first, differs, 1.0) - self._log_likelihood(p_first, differs, -1.0)
 
-    def log_likelihood(self, p_first: Floats, differs: Surface, truth: Floats | float) -> Floats:
-        """Return the log-likelihood of what the source says under a truth of +1 (`first`) or -1, float64 [N]; 0 where it says nothing.
-
-        Args:
-            p_first: as in `evidence`.
-            differs: of the pairs.
-            truth: one for all pairs, or [N].
-        """
+    def _log_likelihood(self, p_first: Floats, differs: Surface, truth: float) -> Floats:
+        """Return the log-likelihood of what the source says under a truth of +1 (`first`) or -1, float64 [N]; 0 where it says nothing."""
         margin = self.truth * truth + self.length * differs.length + self.format * differs.format
         is_silent = np.isnan(p_first)
         share = np.where(is_silent, 0.0, p_first)
