@@ -104,7 +104,8 @@ def joint(
     """The truth, the noise of labels and judge, and a head, estimated together (`goldsmith.curate.joint`).
 
     `final`: the final model learns the probabilities (`soft`), or those without people's labels and is then corrected on these
-    (`corrected`), learns what is kept and flipped (`hard`), or is the estimate's own head (`own`).
+    (`corrected`), or what label and judge alone say under their noise, corrected likewise (`sources`), learns what is kept and flipped
+    (`hard`), or is the estimate's own head (`own`).
     """
 
     def arm(lab: Lab) -> Training:
@@ -120,13 +121,13 @@ def joint(
             found = estimated(lab, gold, judge=judge, label=label, surface=surface)
         right = np.where(lab.pool.label, found.p_first, 1.0 - found.p_first)
         kept, flipped = right > promising(right, KEEP), 1.0 - right > promising(1.0 - right, FLIP)
-        everything = np.ones(lab.num, dtype=bool)
+        decided = np.where(flipped, ~lab.pool.label, lab.pool.label).astype(float)
+        learnt = {"hard": decided, "sources": found.p_sources}.get(final, found.p_first)
         training = Training(
-            use=kept | flipped if final == "hard" else everything,
-            p_first=np.where(flipped, ~lab.pool.label, lab.pool.label).astype(float) if final == "hard" else found.p_first,
+            use=kept | flipped if final == "hard" else np.ones(lab.num, dtype=bool), p_first=learnt,
             kept=kept, flipped=flipped, belief=found.p_first, weight=found.weight if final == "own" else None,
         )  # fmt: skip
-        return (with_corrections if final == "corrected" else with_people)(lab, training, gold)
+        return (with_corrections if final in ("corrected", "sources") else with_people)(lab, training, gold)
 
     return arm
 
@@ -163,6 +164,7 @@ OURS: dict[str, Callable[[Lab], Training]] = {
     "stack, soft, corrected on gold": stack(soft=True, corrected=True),
     "joint, soft": joint(),
     "joint, soft, corrected on gold": joint(final="corrected"),
+    "joint, label and judge alone, corrected on gold": joint(final="sources"),
     "joint, hard": joint(final="hard"),
     "joint, soft, adaptive": joint(retrieval="error"),
     "joint, soft, uncertain": joint(retrieval="uncertainty"),

@@ -32,6 +32,7 @@ class Evidence:
         judged_p: their probability that `first` wins; NaN where no verdict of theirs can be used.
         human: people's label; `NONE` where they did not see the pair.
         stack: the probability that `first` wins, from everything together (`curate.stack`); None when it was not computed.
+        sources: the same from label and judges alone, as the rule that made `stack` weighs them.
     """
 
     label: Codes
@@ -41,6 +42,7 @@ class Evidence:
     judged_p: Floats
     human: Codes
     stack: Floats | None = None
+    sources: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.label)

@@ -75,7 +75,7 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
             context.config.reward,
             seed=context.seed,
             validation=_validation(context, settings),
-            p_first=_probabilities(context) if settings.soft_labels and data == "curated" else None,
+            p_first=_probabilities(context, settings) if settings.soft_labels and data == "curated" else None,
             people=people,
             fingerprint=fingerprint,
             features=context.features,
@@ -141,10 +141,12 @@ def _validation(context: Context, settings: TrainConfig) -> list[Pair] | None:
     return [from_row(row) for row in rows if row["split"] == "validation" and row["label"] != "tie"]
 
 
-def _probabilities(context: Context) -> dict[str, float]:
-    """The best RM's probability that `first` wins, of every pair whose label people did not settle."""
-    rows = context.workspace.table("decisions").rows()
-    return {row["pair_id"]: row["p_first"] for row in rows if row["rule"] != HUMAN and row["p_first"] is not None}
+def _probabilities(context: Context, settings: TrainConfig) -> dict[str, float]:
+    """The probability that `first` wins, of every pair whose label people did not settle; by label and judges alone where people correct the head."""
+    names = ("p_sources", "p_first") if settings.people == "correct" else ("p_first",)
+    rows = context.workspace.table("decisions").rows(["pair_id", "rule", *names])
+    told = {row["pair_id"]: [row[name] for name in names if row[name] is not None] for row in rows if row["rule"] != HUMAN}
+    return {name: found[0] for name, found in told.items() if found}
 
 
 def training_rows(context: Context, data: str) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ class Joint:
         transitions: how each source errs; a source that says nothing is absent.
         margin: of `first` over `second` by heads that saw nothing of the pair's context, calibrated, in logits [N].
         p_first: probability that `first` is better by `margin` and the sources, [N]; people's labels are not in it.
+        p_sources: the same by the sources alone, a label for models that are not to learn their own margins, [N].
         rounds: until the estimate stood still.
     """
 
@@ -70,6 +71,7 @@ class Joint:
     transitions: dict[str, Transition]
     margin: Floats
     p_first: Floats
+    p_sources: Floats
     rounds: int
 
 
@@ -147,9 +149,11 @@ class _Fit:
             noise = self._noise(self._believed(prior, noise))
             before, believed = believed, self._believed(prior, noise)
             rounds, change = rounds + 1, float(np.abs(believed - before).mean())
+        evidence = self._evidence(noise)
+        p_first, p_sources = (np.clip(from_margins(logits), P_LIMIT, 1.0 - P_LIMIT) for logits in (prior + evidence, evidence))
         return Joint(
             weight=self.basis @ beta[:, -1] / self.scale * lean[0], surface=(float(lean[1]), float(lean[2])), transitions=noise,
-            margin=prior, p_first=np.clip(from_margins(prior + self._evidence(noise)), P_LIMIT, 1.0 - P_LIMIT), rounds=rounds,
+            margin=prior, p_first=p_first, p_sources=p_sources, rounds=rounds,
         )  # fmt: skip
 
     def _rows(self, beta: Floats) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from goldsmith.store.pairs import PAIR_COLUMNS, pair_schema
 TEXT = pa.string()
 DECISION_SCHEMA = pa.schema(
     [(name, TEXT) for name in ("pair_id", "action", "label_before", "label_after", "rule", "judges", "reason")]
-    + [("p_first", pa.float64())]
+    + [("p_first", pa.float64()), ("p_sources", pa.float64())]
 )
 CURATED_SCHEMA = pair_schema(("action", TEXT))
 CLOSED = "gold-validation-or-audit-context"
@@ -85,6 +86,7 @@ def decision_table(ids: Sequence[str], known: Evidence, decided: Decided) -> pa.
         "judges": pa.array(_judges(known), TEXT),
         "reason": _named(decided.reason, REASONS),
         "p_first": pa.array(decided.p_first),
+        "p_sources": pa.nulls(len(ids), pa.float64()) if known.sources is None else pa.array(known.sources),
     }
     return pa.table(columns, schema=DECISION_SCHEMA)
 
@@ -142,7 +144,7 @@ def _evidence(
     if stack is None:
         return known
     p_first = stack.p_first(label, margins.get("joint", margins["best"]), margins["gold"], judged_p, differs)
-    return Evidence(label=label, best=known.best, gold=known.gold, judged=judged, judged_p=judged_p, human=human, stack=p_first)
+    return replace(known, stack=p_first, sources=stack.p_sources(label, judged_p, differs))
 
 
 def _curated(pairs: pa.Table, known: Evidence, decided: Decided, closed: set[str]) -> tuple[pa.Table, Counter[str]]:

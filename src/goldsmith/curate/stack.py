@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 INPUTS = ("label", "judges", "best RM", "gold RM", "length", "format")
 """What the weights stand for, in order."""
+SOURCES = 2
+"""The first inputs: what label and judges say."""
 SURFACE = ("length", "format")
 """Inputs that speak of no source's opinion, but of what better replies look like."""
 PRIOR = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
@@ -93,6 +95,12 @@ class Stack:
         """Return the probability that `first` is better, float64 [N] in [`P_LIMIT`, 1 - `P_LIMIT`]; arguments as in `Gold`."""
         rows = inputs(self.label, self.judges, label, best, gold, judged_p, differs)
         return np.clip(from_margins(rows @ np.array(self.weight)), P_LIMIT, 1.0 - P_LIMIT)
+
+    def p_sources(self, label: Codes, judged_p: Floats, differs: Surface) -> Floats:
+        """Return the same by label and judges alone, without any model's margin: what a model can learn that is not to hear itself."""
+        none = np.zeros(len(label))
+        rows = inputs(self.label, self.judges, label, none, none, judged_p, differs)[:, :SOURCES]
+        return np.clip(from_margins(rows @ np.array(self.weight[:SOURCES])), P_LIMIT, 1.0 - P_LIMIT)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stack as JSON values."""

@@ -28,7 +28,7 @@ def train_file(
 ) -> TrainResult:
     """Train on a file of pairs in any format that `pool add` reads; rows that are no pairs are counted by reason in the metrics.
 
-    A file of ranked replies is read as lists where `train.ranked_lists` is `plackett-luce`. A column `p_chosen` holds soft labels.
+    A file of ranked replies is read as lists where `train.ranked_lists` is `plackett-luce`. A column `p_chosen` holds soft labels (`p_first_of`).
 
     Args:
         path: the file.
@@ -57,7 +57,7 @@ def train_file(
         seed=config.seed,
         lists=lists,
         validation=held,
-        p_first=p_first_of(pairs) if config.train.soft_labels else None,
+        p_first=p_first_of(pairs, config.train) if config.train.soft_labels else None,
         head_config=config.head,
         resume=resume,
         progress=progress,

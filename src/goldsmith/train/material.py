@@ -124,19 +124,22 @@ def _of_people(pairs: Sequence[Pair], people: Collection[str] | None) -> frozens
     return frozenset(people) & {pair.pair_id for pair in pairs}
 
 
-def p_first_of(pairs: Sequence[Pair]) -> dict[str, float]:
-    """Return the probability that `first` wins of pairs that came with `p_chosen`, which speaks of the reply labelled as chosen.
+def p_first_of(pairs: Sequence[Pair], config: TrainConfig) -> dict[str, float]:
+    """Return the probability that `first` wins of pairs that came with one, which speaks of the reply labelled as chosen.
+
+    It stands in the column `p_chosen`; where people's labels correct the head, in `p_chosen_by_sources` if a pair has that.
 
     Raises:
         UserError: one is no number.
     """
+    columns = ("p_chosen_by_sources", "p_chosen") if config.people == "correct" else ("p_chosen",)
     found = {}
     for pair in pairs:
-        told = pair.meta.get("p_chosen")
+        name, told = next(((name, pair.meta[name]) for name in columns if pair.meta.get(name) is not None), ("", None))
         if told is None or pair.label == "tie":
             continue
         if isinstance(told, bool) or not isinstance(told, (int, float)):
-            raise UserError(f"{_named(pair)}: p_chosen is {told!r}; expected a number between 0 and 1")
+            raise UserError(f"{_named(pair)}: {name} is {told!r}; expected a number between 0 and 1")
         found[pair.pair_id] = float(told) if pair.label == "first" else 1.0 - float(told)
     return found
 

@@ -14,7 +14,7 @@ import pytest
 from goldsmith.cli.main import run
 from goldsmith.config import GoldsmithConfig
 from goldsmith.config.curate import CurateConfig
-from goldsmith.curate.clean import clean
+from goldsmith.curate.clean import _stays, clean
 from goldsmith.curate.cleaning import Known, clean_pairs
 from goldsmith.curate.evidence import NONE, SIDES, codes
 from goldsmith.errors import StoreError, UserError
@@ -220,6 +220,17 @@ def test_every_row_has_its_fate_in_the_command(tiny: Path, tmp_path: Path, capsy
     ]
 
 
+def test_what_sources_say_speaks_of_the_reply_that_became_the_chosen_one() -> None:
+    pair = Pair.from_replies([{"role": "user", "content": "x"}], "yes", "no")
+    decision = {"action": "flip", "label_after": "second", "p_label": 0.9, "p_sources": 0.4, "rule": "recycle-all"}
+    turned = _stays(pair, decision)
+    assert turned is not None
+    assert (turned["chosen"], turned["p_chosen"], turned["p_chosen_by_sources"]) == (pair.second, 0.9, 0.6)
+    kept = _stays(pair, decision | {"action": "keep", "label_after": "first"})
+    assert kept is not None
+    assert (kept["chosen"], kept["p_chosen_by_sources"]) == (pair.first, 0.4)
+
+
 def test_features_are_not_computed_twice(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, out = _write(tmp_path / "pairs.jsonl", _rows(20)), tmp_path / "out.jsonl"
     config = GoldsmithConfig.model_validate({"curate": {"keep_rule": "stack"}, "reward": {"base": str(tiny)}})
@@ -360,6 +371,10 @@ def test_the_joint_rule_finds_planted_errors_and_measures_itself() -> None:
     assert np.mean(turned) > 0.6
     assert {row["rule"] for row in found.decisions[:150]} == {"human"}
     assert {row["rule"] for row, _ in unseen} == {"joint-keep", "recycle-all"}
+    # Labels alone say which side they are on, and how often they are right; people's need no such word.
+    assert {row["p_sources"] for row in found.decisions[:150]} == {None}
+    assert all((row["p_sources"] > 0.5) == (row["label_before"] == "first") for row, _ in unseen)
+    assert np.mean([max(row["p_sources"], 1.0 - row["p_sources"]) for row, _ in unseen]) == pytest.approx(0.7, abs=0.07)
     assert found.facts["audit"]["stack"]["value"] > found.facts["audit"]["labels"]["value"]
     assert found.facts["stack"]["label_noise"]["wrong"] == pytest.approx(0.3, abs=0.07)
     assert found.facts["stack"]["low"] > 0.5

@@ -17,11 +17,15 @@ def _context(**tables):
 
 def test_soft_labels_are_the_best_model_s_except_where_people_decided():
     rows = [
-        {"pair_id": "one", "rule": "article-keep", "p_first": 0.8},
-        {"pair_id": "two", "rule": "human", "p_first": 0.2},
-        {"pair_id": "three", "rule": "article-keep", "p_first": None},
+        {"pair_id": "one", "rule": "article-keep", "p_first": 0.8, "p_sources": None},
+        {"pair_id": "two", "rule": "human", "p_first": 0.2, "p_sources": 0.3},
+        {"pair_id": "three", "rule": "article-keep", "p_first": None, "p_sources": None},
+        {"pair_id": "four", "rule": "joint-keep", "p_first": 0.9, "p_sources": 0.6},
     ]
-    assert _probabilities(_context(decisions=rows)) == {"one": 0.8}
+    context = _context(decisions=rows)
+    assert _probabilities(context, TrainConfig()) == {"one": 0.8, "four": 0.9}
+    # A head that people correct learns what label and judges say, not what a head said of it before.
+    assert _probabilities(context, TrainConfig(method="head", people="correct")) == {"one": 0.8, "four": 0.6}
 
 
 def test_gold_validation_alone_is_measured_on_and_only_when_asked():

@@ -17,6 +17,7 @@ from goldsmith.curate import partition, stage2
 from goldsmith.curate.evidence import from_margins
 from goldsmith.curate.scoring import SCORE_SCHEMA
 from goldsmith.curate.stack import Stack
+from goldsmith.curate.transition import Transition
 from goldsmith.errors import DataError
 from goldsmith.store import PAIR_COLUMNS, Counts, Workspace
 from goldsmith.store.pairs import pair_schema
@@ -178,8 +179,20 @@ def test_the_stack_decides_under_its_rule_and_its_probability_is_stored(tmp_path
     gold = {row["pair_id"]: row["first"] for row in workspace.table("scores_gold").rows()}
     name = next(iter(decisions))
     assert decisions[name]["p_first"] == pytest.approx(float(from_margins(2 * gold[name])))
+    assert {row["p_sources"] for row in decisions.values()} == {0.5}
     reasons = Counter(row["reason"] for row in decisions.values())
     assert {"likely right", "likely wrong", "too close to call"} <= reasons.keys()
+
+
+def test_what_label_and_judges_say_without_a_model_is_stored_where_a_rule_weighs_them(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path, 'curate.keep_rule="joint"')
+    assert {row["p_sources"] for row in _decide(workspace)[0].values()} == {None}
+    # Labels right with probability 3/4 whatever their surface, and a margin that is none of the sources' business.
+    label = Transition(truth=float(np.log(3)), length=0.0, format=0.0, num_pairs=50, wrong=0.25)
+    decisions, _ = _decide(workspace, stack=Stack(label=label, judges=None, weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0)))
+    expected = {"first": 0.75, "second": 0.25, "tie": 0.5}
+    assert all(row["p_sources"] == pytest.approx(expected[row["label_before"]]) for row in decisions.values())
+    assert len({row["p_first"] for row in decisions.values()}) > 3
 
 
 def test_facts_add_up_and_name_a_model_that_follows_length(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_every_pair_given_is_kept_or_counted_with_a_reason():
 def test_a_probability_speaks_of_the_reply_that_was_labelled_as_chosen():
     first, second = _pair("a", "one", "two", meta={"p_chosen": 0.9}), _pair("b", "two", "one", meta={"p_chosen": 0.9})
     assert (first.label, second.label) == ("first", "second")
-    p_first = p_first_of([first, second, _pair("c")])
+    p_first = p_first_of([first, second, _pair("c")], HEAD)
     assert p_first == {first.pair_id: 0.9, second.pair_id: pytest.approx(0.1)}
     labels = gather([first, second], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first).labels
     assert (labels.target(first), labels.target(second)) == (0.9, pytest.approx(0.9))
@@ -49,6 +49,17 @@ def test_a_probability_speaks_of_the_reply_that_was_labelled_as_chosen():
     turned = first.model_copy(update={"label": "second"})
     assert labels.target(turned) == pytest.approx(0.1)
     assert gather([first], [], HEAD, 0, p_first=p_first).labels.target(first) == 1.0  # soft labels are off
+
+
+def test_where_people_correct_the_head_a_probability_without_models_is_learned_if_there_is_one():
+    both = _pair("a", "one", "two", meta={"p_chosen": 0.9, "p_chosen_by_sources": 0.6})
+    belief = _pair("b", "one", "two", meta={"p_chosen": 0.8})
+    assert (both.label, belief.label) == ("first", "first")
+    assert p_first_of([both, belief], HEAD) == {both.pair_id: 0.9, belief.pair_id: 0.8}
+    correct = HEAD.model_copy(update={"people": "correct"})
+    assert p_first_of([both, belief], correct) == {both.pair_id: 0.6, belief.pair_id: 0.8}
+    with pytest.raises(UserError, match="p_chosen_by_sources is 'high'"):
+        p_first_of([_pair("c", meta={"p_chosen": 0.9, "p_chosen_by_sources": "high"})], correct)
 
 
 def test_strength_is_a_margin_only_when_asked():
@@ -76,7 +87,7 @@ def test_strength_is_a_margin_only_when_asked():
 def test_a_value_that_cannot_be_learned_is_named(fields, config, message):
     pair = _pair("a", source_ref="pool.jsonl:3", **fields)
     with pytest.raises(UserError, match=message):
-        gather([pair], [], HEAD.model_copy(update=config), 0, p_first=p_first_of([pair]))
+        gather([pair], [], HEAD.model_copy(update=config), 0, p_first=p_first_of([pair], HEAD))
 
 
 def test_nothing_left_says_why():
