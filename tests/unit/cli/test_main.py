@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from goldsmith.cli.main import VERBS, run
+from goldsmith.config import GoldsmithConfig, load_config
+from goldsmith.curate.init import PRESETS
 
 HEAVY = ("torch", "transformers", "daft", "pyarrow", "numpy", "sentence_transformers", "altair", "aiohttp")
 
@@ -33,6 +35,22 @@ def test_user_errors_have_a_code_a_message_and_no_trace(
     shown = capsys.readouterr().err
     assert told in shown
     assert "Traceback" not in shown
+
+
+def test_every_preset_is_a_valid_beginning_and_says_how_it_curates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {}
+    for name in PRESETS:
+        assert run(["init", str(tmp_path / name), "--preset", name]) == 0
+        found[name] = load_config([tmp_path / name / "goldsmith.toml"])
+    assert found["article"] == GoldsmithConfig(name="my reward model")
+    assert (found["paper"].rounds.k_rule, found["paper"].curate.keep_rule) == ("paper", "paper")
+    ours = found["goldsmith"]
+    assert (ours.curate.keep_rule, ours.train.soft_labels, ours.train.people) == ("joint", True, "correct")
+    assert run(["init", str(tmp_path / "x"), "--preset", "best"]) == 1
+    assert "no preset 'best'; there are article, paper, goldsmith" in capsys.readouterr().err
+    assert run(["init", str(tmp_path / "x"), "--preset", "paper", "--config", str(tmp_path / "paper" / "goldsmith.toml")]) == 1
+    assert "give one of them" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_init_makes_a_workspace_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
