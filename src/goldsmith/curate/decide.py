@@ -44,6 +44,8 @@ REASONS = (
     "no gold RM to go by, so the label stays as it came",
 )
 """Why; a decision's reason is a place here."""
+UNDECIDED = tuple(text for text in REASONS if text.endswith("stays as it came"))
+"""Reasons of labels that nothing could be decided about."""
 _REASON = {text: place for place, text in enumerate(REASONS)}
 
 

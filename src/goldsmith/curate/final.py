@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from goldsmith.config.train import TrainConfig
 from goldsmith.curate.context import Context
-from goldsmith.curate.decide import HUMAN
+from goldsmith.curate.decide import HUMAN, UNDECIDED
 from goldsmith.curate.rewards import closed_contexts, pair_features, rewards, trainable
 from goldsmith.errors import StoreError, UserError
 from goldsmith.reward.correction import FEWEST_GOLD
@@ -142,10 +142,11 @@ def _validation(context: Context, settings: TrainConfig) -> list[Pair] | None:
 
 
 def _probabilities(context: Context, settings: TrainConfig) -> dict[str, float]:
-    """The probability that `first` wins, of every pair whose label people did not settle; by label and judges alone where people correct the head."""
+    """The probability that `first` wins, of every pair that was decided, and not by people; by label and judges alone where people correct the head."""
     names = ("p_sources", "p_first") if settings.people == "correct" else ("p_first",)
-    rows = context.workspace.table("decisions").rows(["pair_id", "rule", *names])
-    told = {row["pair_id"]: [row[name] for name in names if row[name] is not None] for row in rows if row["rule"] != HUMAN}
+    rows = context.workspace.table("decisions").rows(["pair_id", "rule", "reason", *names])
+    decided = [row for row in rows if row["rule"] != HUMAN and row["reason"] not in UNDECIDED]
+    told = {row["pair_id"]: [row[name] for name in names if row[name] is not None] for row in decided}
     return {name: found[0] for name, found in told.items() if found}
 
 

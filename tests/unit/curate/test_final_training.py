@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from goldsmith.config.train import TrainConfig
+from goldsmith.curate.decide import UNDECIDED
 from goldsmith.curate.final import _people, _probabilities, _validation, planned_models
 from goldsmith.store import to_row
 from goldsmith.types import Pair
@@ -17,10 +18,12 @@ def _context(**tables):
 
 def test_soft_labels_are_the_best_model_s_except_where_people_decided():
     rows = [
-        {"pair_id": "one", "rule": "article-keep", "p_first": 0.8, "p_sources": None},
-        {"pair_id": "two", "rule": "human", "p_first": 0.2, "p_sources": 0.3},
-        {"pair_id": "three", "rule": "article-keep", "p_first": None, "p_sources": None},
-        {"pair_id": "four", "rule": "joint-keep", "p_first": 0.9, "p_sources": 0.6},
+        {"pair_id": "one", "rule": "article-keep", "reason": "confident", "p_first": 0.8, "p_sources": None},
+        {"pair_id": "two", "rule": "human", "reason": "gold", "p_first": 0.2, "p_sources": 0.3},
+        {"pair_id": "three", "rule": "article-keep", "reason": "confident", "p_first": None, "p_sources": None},
+        {"pair_id": "four", "rule": "joint-keep", "reason": "likely right", "p_first": 0.9, "p_sources": 0.6},
+        # Where gold carried no estimate, p_first is the best RM's own opinion, and the label stays as certain as it came.
+        {"pair_id": "five", "rule": "joint-keep", "reason": UNDECIDED[0], "p_first": 0.9, "p_sources": None},
     ]
     context = _context(decisions=rows)
     assert _probabilities(context, TrainConfig()) == {"one": 0.8, "four": 0.9}
