@@ -164,7 +164,7 @@ OURS: dict[str, Callable[[Lab], Training]] = {
     "stack, soft, corrected on gold": stack(soft=True, corrected=True),
     "joint, soft": joint(),
     "joint, soft, corrected on gold": joint(final="corrected"),
-    "joint, label and judge alone, corrected on gold": joint(final="sources"),
+    "joint, sources, corrected on gold": joint(final="sources"),
     "joint, hard": joint(final="hard"),
     "joint, soft, adaptive": joint(retrieval="error"),
     "joint, soft, uncertain": joint(retrieval="uncertainty"),
