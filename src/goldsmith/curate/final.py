@@ -98,8 +98,10 @@ def _people(
     pooled = settings.model_copy(update={"people": "pooled"})
     if data == "raw":
         return None, pooled
-    decided = context.workspace.table("decisions").rows(["pair_id", "rule"])
-    gold = {row["pair_id"] for row in decided if row["rule"] == HUMAN} & {row["pair_id"] for row in rows}
+    # Gold that the pool did not hold is in the curated set too, and has no decision.
+    known = context.workspace.table("gold").rows(["pair_id", "split", "label"])
+    gold = {row["pair_id"] for row in known if row["split"] == "train" and row["label"] != "tie"}
+    gold &= {row["pair_id"] for row in rows}
     if len(gold) >= FEWEST_GOLD:
         return gold, settings
     context.progress.note(f"people's labels are learnt with the others: {len(gold)} of {FEWEST_GOLD} that a correction needs")

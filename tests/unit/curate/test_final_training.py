@@ -52,14 +52,17 @@ def test_the_comparison_by_heads_leaves_out_what_only_the_final_method_can_do():
 
 def test_people_s_labels_correct_only_where_there_are_enough_and_never_the_raw_model():
     rows = [{"pair_id": f"p{at}"} for at in range(30)]
-    decisions = [{"pair_id": f"p{at}", "rule": "human" if at < 25 else "article-keep"} for at in range(30)]
-    decisions.append({"pair_id": "validation", "rule": "human"})
+    gold = [{"pair_id": f"p{at}", "split": "train", "label": "first"} for at in range(25)]
+    gold += [
+        {"pair_id": "validation", "split": "validation", "label": "first"},
+        {"pair_id": "p26", "split": "train", "label": "tie"},
+    ]
     notes: list[str] = []
-    context = _context(decisions=decisions)
+    context = _context(gold=gold)
     context.progress = SimpleNamespace(note=notes.append)
     settings = TrainConfig(method="head", people="correct")
-    gold, used = _people(context, "curated", rows, settings)
-    assert gold == {f"p{at}" for at in range(25)}
+    found, used = _people(context, "curated", rows, settings)
+    assert found == {f"p{at}" for at in range(25)}
     assert used.people == "correct"
     assert _people(context, "raw", rows, settings) == (None, TrainConfig(method="head"))
     assert not notes
