@@ -56,14 +56,16 @@ def _pickle_advice(folder: Path) -> str:
 def tensor_files(folder: Path) -> dict[str, Path]:
     """Return the name of every tensor in a folder's safetensors files, with its file.
 
+    Of two tensors of one name, that of the files which the library reads counts: a folder may hold weights of an earlier training too.
+
     Raises:
         UserError: a file is broken, or an index names one that is not there.
     """
     from safetensors import SafetensorError, safe_open
 
-    _check_index(folder)
+    read = _read_by_library(folder)
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in sorted(folder.glob("*.safetensors"), key=lambda path: (path.name in read, path.name)):
         try:
             with safe_open(path, framework="pt") as tensors:
                 found.update({str(name): path for name in tensors.keys()})  # noqa: SIM118 - the handle is no mapping
@@ -72,11 +74,14 @@ def tensor_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _check_index(folder: Path) -> None:
-    """Refuse an index whose weights lie elsewhere: they would be read, and the digest would know nothing of them."""
+def _read_by_library(folder: Path) -> set[str]:
+    """Return the names of the files that transformers reads.
+
+    An index whose weights lie elsewhere is refused: they would be read, and the digest would know nothing of them.
+    """
     index, present = folder / "model.safetensors.index.json", {path.name for path in folder.glob("*.safetensors")}
     if not index.is_file() or "model.safetensors" in present:
-        return
+        return {"model.safetensors"}
     try:
         named = sorted({str(name) for name in json.loads(index.read_bytes())["weight_map"].values()})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -84,6 +89,7 @@ def _check_index(folder: Path) -> None:
     for name in named:
         if name not in present:
             raise UserError(f"{index}: names the weights {name!r}, which are not in this folder; fetch the model again")
+    return set(named)
 
 
 def read_tensor(path: Path, name: str) -> Any:

@@ -25,7 +25,7 @@ ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 TruncationSide = Literal["left", "right"]
 
-_MARK = "goldsmithprobe"
+_MARK, _OTHER_MARK = "goldsmithprobe", "anotherprobe"
 PROBES: tuple[tuple[dict[str, str], ...], ...] = (
     ({"role": "user", "content": _MARK}, {"role": "assistant", "content": _MARK}),
     (
@@ -84,7 +84,7 @@ class Renderer:
             check_pad: require a pad token that the template never emits; off only for `pooling="as-published"`.
 
         Raises:
-            UserError: no chat template, no usable pad token, a template that begins with two BOS, or a length above the model's.
+            UserError: no chat template, one that begins with two BOS or leaves texts out, no usable pad token, or a length above the model's.
         """
         self.tokenizer, self.name, self.truncation_side = tokenizer, name, truncation_side
         self.max_length = _length(max_length, model_max_length, name)
@@ -101,6 +101,7 @@ class Renderer:
             raise UserError(
                 f"the chat template of {name} begins with two BOS tokens ({tokenizer.bos_token}); take one out of chat_template.jinja"
             )
+        self._refuse_lost_texts(probes[0])
         self._checks_pad = check_pad
         self.pad_id = checked_pad(tokenizer, probes, name) if check_pad else pad_or_zero(tokenizer)
         self._bos = bos
@@ -186,6 +187,16 @@ class Renderer:
         if self._checks_pad and ids[-1] == self.pad_id:
             raise DataError(f"{where}: ends in the pad token of {self.name}, so its reward would be read elsewhere; drop it")
 
+    def _refuse_lost_texts(self, probe: tuple[int, ...]) -> None:
+        """Refuse a template that renders all questions, or all replies, alike."""
+        for place, what in enumerate(("question", "reply")):
+            changed = [{**turn, "content": _OTHER_MARK} if at == place else turn for at, turn in enumerate(PROBES[0])]
+            if self._template(changed) == probe:
+                raise UserError(
+                    f"the chat template of {self.name} leaves out the text of the {what}, so every {what} would score the same (some "
+                    "templates write lists of parts alone); put one that writes texts into chat_template.jinja"
+                )
+
     def _check_roles(self, messages: list[dict[str, Any]], where: str) -> None:
         for role in {turn["role"] for turn in messages} - ROLES:
             # Most templates write any role into the text; the model has learnt those that its template or everybody knows.
@@ -216,7 +227,9 @@ class Renderer:
             return self._template(messages, prompt=prompt)
         except (TemplateError, TypeError, ValueError, LookupError) as error:
             # A template is a program of the model's authors, and fails as programs do on what it was not made for.
-            raise DataError(f"{where}: the chat template of {self.name} refuses it: {error}") from None
+            raise DataError(
+                f"{where}: the chat template of {self.name} refuses it: {error}; change its turns to what the template knows, or drop the row"
+            ) from None
 
     def _template(self, messages: list[dict[str, Any]], *, prompt: bool = False) -> tuple[int, ...]:
         ids = self.tokenizer.apply_chat_template(messages, tokenize=True, add_generation_prompt=prompt, return_dict=False)
@@ -260,10 +273,10 @@ def plain_text(content: Any, where: str) -> str:
     """Return a text, or the joined parts of one.
 
     Raises:
-        DataError: it is neither, or holds a part that is no text.
+        DataError: it is neither, or holds a part that is no text, or half of a character.
     """
     if isinstance(content, str):
-        return content
+        return _whole(content, where)
     if not isinstance(content, list | tuple):
         raise DataError(
             f"{where}: a turn's `content` is {type(content).__name__}, neither text nor a list of parts; mend the row"
@@ -278,4 +291,15 @@ def plain_text(content: Any, where: str) -> str:
     odd = [type(text).__name__ for text in texts if not isinstance(text, str)]
     if odd:
         raise DataError(f"{where}: holds a part of type 'text' whose `text` is {odd[0]}, and no text; mend the row")
-    return "".join(texts)
+    return _whole("".join(texts), where)
+
+
+def _whole(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where}: holds {text[error.start]!r}, half of a character that was cut in two, which no tokenizer can read; "
+            "take it out of the text, or drop the row"
+        ) from None
+    return text

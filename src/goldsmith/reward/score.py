@@ -147,7 +147,8 @@ def _num_scores(line: dict[str, Any]) -> int:
 
 def _append(stream: BinaryIO, lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
-        stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        # Half of a character, which a row's own id may hold, is written as the JSON escape that it was.
+        stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace") + b"\n")
     stream.flush()
     os.fsync(stream.fileno())
 

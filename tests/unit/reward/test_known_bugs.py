@@ -5,6 +5,7 @@ The references are transformers' own class on one unpadded sequence, or on a bat
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_model_saved_without_its_new_head(tiny_rm: Path, tmp_path: Path):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match=r"weights are missing .*score\.weight.*would be random numbers"):
         RewardModel.load(folder)
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_head_of_an_earlier_training_in_the_same_folder(tiny_rm: Path, tmp_path: Path, sharded: bool):
+    """A file that the library does not read lies beside the weights, with a head in it: its name sorts last, and it must not count."""
+    folder = shutil.copytree(tiny_rm, tmp_path / "rm")
+    if sharded:
+        names = load_file(folder / "model.safetensors")
+        (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+        index = {"metadata": {}, "weight_map": dict.fromkeys(names, "model-00001-of-00001.safetensors")}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    save_file({"score.weight": torch.ones(1, 32)}, folder / "previous.safetensors")
+    assert _close(RewardModel.load(folder).score([_turns(text) for text in TEXTS]), _alone(folder))
 
 
 def test_generic_head_on_another_architecture(tiny_rm: Path, tmp_path: Path):

@@ -52,6 +52,26 @@ def test_a_template_with_two_bos_is_refused(tokenizer):
         Renderer(tokenizer)
 
 
+@pytest.mark.parametrize(("shown", "lost"), [("user", "reply"), ("assistant", "question")], ids=["no replies", "no questions"])
+def test_a_template_that_leaves_a_text_out_is_refused(tokenizer, shown, lost):
+    tokenizer.chat_template = (
+        "{% for turn in messages %}{{ turn['role'] }}{% if turn['role'] == '"
+        + shown
+        + "' %}{{ turn['content'] }}{% endif %}{% endfor %}"
+    )
+    with pytest.raises(UserError, match=f"leaves out the text of the {lost}, so every {lost} would score the same"):
+        Renderer(tokenizer)
+
+
+def test_a_template_that_writes_lists_of_parts_alone_is_refused(tokenizer):
+    tokenizer.chat_template = (
+        "{% for turn in messages %}{{ turn['role'] }}{% for part in turn['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}"
+        "{% endif %}{% endfor %}{% endfor %}"
+    )
+    with pytest.raises(UserError, match=r"leaves out the text of the question.*chat_template\.jinja"):
+        Renderer(tokenizer)
+
+
 def test_missing_template_names_the_remedy(tokenizer):
     tokenizer.chat_template = None
     with pytest.raises(UserError, match=r"no chat template.*chat_template\.jinja"):
@@ -140,7 +160,7 @@ def test_two_turns_are_rendered_once_and_never_confused(tokenizer):
         ([{"role": "user"}], "4", "is NoneType, neither text"),
         ([{"content": "hi"}], "4", "is no message with `role`"),
         (["hi"], "4", "is no message with `role`"),
-        ([{"role": "user", "content": "lone \ud800"}], "4", "refuses it"),
+        ([{"role": "user", "content": "lone \ud800"}], "4", r"holds '\\ud800', half of a character.*drop the row"),
     ],
 )
 def test_what_cannot_be_rendered_is_named(tokenizer, context, reply, told):

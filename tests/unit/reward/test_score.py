@@ -65,6 +65,24 @@ def test_a_failed_row_has_a_reason_and_no_score(model, tmp_path):
     assert sum(facts["failed"].values()) == 3
 
 
+def test_half_a_character_fails_its_row_with_line_and_remedy_and_no_other(model, tmp_path):
+    half = "cut \ud83d"
+    rows = [
+        {"prompt": "hi", "replies": ["a", half]},
+        {"prompt": half, "replies": ["a"]},
+        {"prompt": "hi", "replies": ["a"], "id": half},
+    ]
+    out = tmp_path / "scored.jsonl"
+    facts = score_file(model, _write(tmp_path / "lists.jsonl", rows), out)
+    lines = _lines(out)
+    assert lines[0]["failures"]["1"].startswith("lists.jsonl:1, reply 1: holds '\\ud83d', half of a character")
+    assert "lists.jsonl:2, reply 0: holds" in lines[1]["detail"]
+    assert "take it out of the text, or drop the row" in lines[1]["detail"]
+    assert lines[2]["id"] == half
+    assert (facts["scored"], facts["failed"], facts["replies_failed"]) == (2, {"cannot-be-scored": 1}, 1)
+    assert score_file(model, tmp_path / "lists.jsonl", out) == facts
+
+
 def test_conversations(model, tmp_path):
     rows = [
         {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]},

@@ -107,7 +107,9 @@ def _outcomes(row: dict[str, Any], name: str, line: int) -> Iterator[RankedList 
     except Reject as reject:
         yield Rejected(name, line, reject.reason, reject.detail)
     except UnicodeEncodeError:
-        yield Rejected(name, line, "lone-surrogate", "half of a character; no UTF-8 file can hold it")
+        yield Rejected(
+            name, line, "lone-surrogate", "half of a character; no UTF-8 file can hold it; take it out, or drop the row"
+        )
 
 
 def _unusable(reply: Any, kept: dict[str, tuple[Content, float]]) -> str:

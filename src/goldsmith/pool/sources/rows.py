@@ -28,7 +28,8 @@ def store_row(draft: Draft, default_source: str, source_ref: str) -> StoredRow:
         return _row(draft, default_source, source_ref)
     except UnicodeEncodeError as error:
         raise Reject(
-            "lone-surrogate", f"character {error.object[error.start]!r} is half a pair; no UTF-8 file can hold it"
+            "lone-surrogate",
+            f"{error.object[error.start]!r} is half of a character; no UTF-8 file can hold it; take it out of the text, or drop the row",
         ) from None
     except RecursionError:
         raise Reject("nested-too-deeply", "lists or objects within each other, hundreds deep") from None
