@@ -84,6 +84,11 @@ def explained(path: Path) -> Iterator[None]:
             raise StoreError(
                 f"{path}: no space left on the disk; nothing that was there is lost. Free some space and run the same command again"
             ) from error
+        if error.errno == errno.EFBIG:
+            raise StoreError(
+                f"{path}: the file would be larger than this process or disk allows (`ulimit -f`); nothing that was there is lost. Raise "
+                "the limit and run the same command again"
+            ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StoreError(f"{path}: cannot be written ({error.strerror}); check the folder's owner and permissions") from error
         raise

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.config.reward import RewardConfig
 from goldsmith.config.train import TrainConfig
-from goldsmith.errors import UserError
+from goldsmith.errors import StoreError, UserError
 from goldsmith.identity import digest
 from goldsmith.reward.checkpoint import checkpoint_digest, locate
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.head import Head
 from goldsmith.store.atomic import write_json
-from goldsmith.train.checkpoints import Resume
+from goldsmith.train.checkpoints import Resume, list_checkpoints
 from goldsmith.train.material import Material
 from goldsmith.train.processes import Processes, num_processes
 
@@ -29,6 +32,15 @@ Progress = Callable[[int, int, str, str], None]
 
 FREE = ("checkpoint_steps", "keep_checkpoints", "track", "sharding")
 """Settings that do not decide the result (of `sharding`: but for rounding), so an unfinished training may go on under others."""
+
+FACTS, LOCK = "run.json", "lock"
+_DIGESTS = {
+    "base_digest": "files of the base model",
+    "data_digest": "pairs, labels, weights or validation pairs",
+    "init_head": "head to begin with",
+    "fingerprint": "state of the workspace",
+}
+"""What facts that are digests stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +131,7 @@ def run_facts(
     reward_config: RewardConfig,
     seed: int,
     init_head: Head | None,
+    l2s: Sequence[float],
     fingerprint: str,
 ) -> dict[str, Any]:
     """Return what decides the result, with its digest as `run`; the same run is continued, another is refused."""
@@ -133,30 +146,87 @@ def run_facts(
             mode="json", include={"max_length", "truncation_side", "pad_token", "dtype", "token_budget"}
         ),
         "init_head": init_head.digest if init_head else None,
+        "head": None if init_head else {"l2": list(l2s)},
         "fingerprint": fingerprint,
     }
     return {**facts, "run": digest(facts)}
 
 
+def work_folder(out: Path) -> Path:
+    """Return the folder beside a model's where its checkpoints stand until it is whole."""
+    return out.with_name(f".{out.name}.work")
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Keep the folder of checkpoints to this process.
+
+    Raises:
+        StoreError: another process trains the same model.
+    """
+    path = work_folder(out) / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{out} is being trained by another process; wait until it ends and run the same command again, or name another --out"
+            ) from None
+        # The other may have ended in between, and its folder be gone.
+        if not path.exists() or path.stat().st_ino != os.fstat(stream.fileno()).st_ino:
+            raise StoreError(f"{out} was being trained by another process, which has just ended; run the same command again")
+        yield
+
+
 def open_work(out: Path, facts: dict[str, Any], resume: Resume) -> Path:
-    """Return the folder of checkpoints; what another run left there is refused, with the keys that differ.
+    """Return the folder of checkpoints; what another run left there is refused, with what differs.
+
+    Without a checkpoint there is nothing to go on from, so other settings may begin: features are kept under names of their own.
 
     Raises:
         UserError: an unfinished run of other settings is there and `resume` is not `restart`.
     """
-    work = out.with_name(f".{out.name}.work")
+    work = work_folder(out)
     if resume == "restart":
-        shutil.rmtree(work, ignore_errors=True)
-    path = work / "run.json"
-    if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        differing = sorted(key for key in facts if key != "run" and before.get(key) != facts[key])
+        _empty(work)
+    path = work / FACTS
+    if path.is_file() and list_checkpoints(work):
+        differing = differences(_read_facts(path), facts)
         if differing:
             raise UserError(
-                f"{work} holds an unfinished training that differs in {', '.join(differing)}; run it with the same settings to "
+                f"{work} holds an unfinished training that differs in {'; '.join(differing)}: run it with the same settings to "
                 "finish it, or begin anew with `--resume restart`"
             )
     else:
-        work.mkdir(parents=True, exist_ok=True)
         write_json(path, facts)
     return work
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return what a run's facts have otherwise than an earlier run's, for a message: `train.learning_rate (0.1, now 0.2)`."""
+    found: list[str] = []
+    for key in sorted(now):
+        old, new = before.get(key), now[key]
+        if key == "run" or old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, {**dict.fromkeys(old), **new}, f"{prefix}{key}.")
+        else:
+            found.append(f"{key} ({_DIGESTS[key]})" if key in _DIGESTS else f"{prefix}{key} ({old!r}, now {new!r})")
+    return found
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); begin anew with `--resume restart`") from None
+
+
+def _empty(work: Path) -> None:
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK:
+            path.unlink()

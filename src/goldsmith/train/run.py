@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from goldsmith.reward.model import CARD, RewardModel, read_card
 from goldsmith.train.checkpoints import Resume
 from goldsmith.train.corrected import fit_corrected
 from goldsmith.train.fit import ensemble, fit, head_rows
-from goldsmith.train.job import Job, Progress, Trained, check_settings, open_work, run_facts
+from goldsmith.train.job import Job, Progress, Trained, check_settings, claimed, differences, open_work, run_facts
 from goldsmith.train.material import Material, gather
 from goldsmith.train.processes import Processes, joined
 from goldsmith.train.trackers import check_trackers
@@ -92,17 +93,19 @@ def train_reward_model(
     check_trackers(config.track)
     material = gather(pairs, lists, config, seed, weights=weights, p_first=p_first, validation=validation, people=people)
     check_settings(config, len(material.lists), len(material.validation))
-    facts = run_facts(material, base, config, reward_config, seed, init_head, fingerprint)
+    l2s = (head_config or HeadConfig()).l2
+    facts = run_facts(material, base, config, reward_config, seed, init_head, l2s, fingerprint)
     if (out / CARD).is_file() and read_card(out).get("run") == facts["run"]:
         return TrainResult(path=out, metrics=read_card(out)["metrics"])
-    if out.exists() and any(out.iterdir()):
-        raise UserError(
-            f"{out} holds something else already (another model, other data or settings); name another --out, or delete it"
-        )
-    with joined() as processes:
-        work = processes.first_does(lambda: open_work(out, facts, resume))
+    _refuse_other(out, facts)
+    with joined() as processes, ExitStack() as held:
+
+        def begin() -> Path:
+            held.enter_context(claimed(out))
+            return open_work(out, facts, resume)
+
+        work = processes.first_does(begin)
         store = features or FeatureStore(reward_config, reward_config.feature_cache or work / "features")
-        l2s = (head_config or HeadConfig()).l2
         trained = _train(material, config, store, work, out, seed, init_head, l2s, resume, progress, processes)
 
         def finish() -> dict[str, Any]:
@@ -113,6 +116,21 @@ def train_reward_model(
             return metrics
 
         return TrainResult(path=out, metrics=processes.first_does(finish))
+
+
+def _refuse_other(out: Path, facts: dict[str, Any]) -> None:
+    """Refuse a folder that holds anything."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    remedy = "name another --out, or delete it"
+    if not out.is_dir():
+        raise UserError(f"{out} is a file, and a model is a folder; {remedy}")
+    card = read_card(out) if (out / CARD).is_file() else {}
+    if "run" in card:
+        raise UserError(
+            f"{out} holds a model of another training, which differs in {'; '.join(differences(card, facts))}: {remedy}"
+        )
+    raise UserError(f"{out} holds something else already; {remedy}")
 
 
 def _train(

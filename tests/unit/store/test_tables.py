@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,15 +55,20 @@ def test_an_empty_table_has_its_columns(workspace: Workspace) -> None:
     assert workspace.table("t").to_arrow().column_names == ["n"]
 
 
-def test_a_full_disk_is_a_message_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"), [(errno.ENOSPC, "no space left on the disk"), (errno.EFBIG, "the file would be larger than this process")]
+)
+def test_a_full_disk_is_a_message_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: str
+) -> None:
     place = tmp_path / "x.json"
     atomic.write_json(place, {"old": 1})
 
     def full(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StoreError, match=r"x\.json: no space left on the disk"):
+    with pytest.raises(StoreError, match=rf"x\.json: {told}"):
         atomic.write_json(place, {"new": 1})
     assert place.read_text() == '{\n "old": 1\n}\n'
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.train import LoraConfig, TrainConfig
-from goldsmith.errors import GoldsmithError, UserError
+from goldsmith.errors import GoldsmithError, StoreError, UserError
 from goldsmith.reward import Reply, RewardModel
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.head import fit_head
@@ -148,18 +148,47 @@ def test_a_finished_run_returns_at_once_and_another_is_refused(pairs, tiny, tmp_
     result = _train(pairs, tiny, tmp_path / "rm", config, reading)
     monkeypatch.setattr("goldsmith.train.run.FeatureStore", lambda *_: pytest.fail("trained again"))
     assert _train(pairs, tiny, tmp_path / "rm", config, reading) == result
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match=r"another training, which differs in data_digest \(pairs, labels.*name another --out"):
         _train(pairs[:6], tiny, tmp_path / "rm", config, reading)
+    with pytest.raises(UserError, match=r"differs in head\.l2 \(\[1e-05.*, now \[5\.0\]\): name another --out"):
+        _train(pairs, tiny, tmp_path / "rm", config, reading, head_config=HeadConfig(l2=[5.0]))
 
 
-def test_an_unfinished_run_of_other_settings_is_refused_with_the_keys(pairs, tiny, tmp_path, reading):
-    def kill(done, total, unit, detail):
-        raise KeyboardInterrupt
+def _kill_at(step):
+    def progress(done, total, unit, detail):
+        if done == step:
+            raise KeyboardInterrupt
 
+    return progress
+
+
+def test_an_unfinished_run_of_other_settings_is_refused_with_what_differs(pairs, tiny, tmp_path, reading):
     with pytest.raises(KeyboardInterrupt):
-        _train(pairs, tiny, tmp_path / "rm", LORA, reading, progress=kill)
-    with pytest.raises(UserError, match="differs in train;"):
-        _train(pairs, tiny, tmp_path / "rm", LORA.model_copy(update={"learning_rate": 0.5}), reading)
+        _train(pairs, tiny, tmp_path / "rm", LORA, reading, progress=_kill_at(3))
+    other = LORA.model_copy(update={"learning_rate": 0.5, "lora": LoraConfig(rank=2, alpha=8, last_layers=2)})
+    with pytest.raises(
+        UserError, match=r"differs in train\.learning_rate \(0\.01, now 0\.5\); train\.lora\.rank \(4, now 2\): run it"
+    ):
+        _train(pairs, tiny, tmp_path / "rm", other, reading)
+    with pytest.raises(UserError, match=r"differs in data_digest \(pairs, labels"):
+        _train(pairs[:6], tiny, tmp_path / "rm", LORA, reading)
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(pairs, tiny, tmp_path, reading):
+    with pytest.raises(UserError, match=r"train\.lora\.last_layers = 9"):
+        _train(pairs, tiny, tmp_path / "rm", LORA.model_copy(update={"lora": LoraConfig(last_layers=9)}), reading)
+    assert _train(pairs, tiny, tmp_path / "rm", LORA, reading).metrics["steps"] == 9
+
+
+def test_one_process_trains_a_model_and_another_is_refused(pairs, tiny, tmp_path, reading):
+    def second(done, total, unit, detail):
+        for resume in ("last", "restart"):
+            with pytest.raises(StoreError, match="rm is being trained by another process; wait until it ends"):
+                _train(pairs, tiny, tmp_path / "rm", LORA, reading, resume=resume)
+
+    whole = _train(pairs, tiny, tmp_path / "whole", LORA, reading)
+    assert _train(pairs, tiny, tmp_path / "rm", LORA, reading, progress=second).metrics == whole.metrics
+    assert not list(tmp_path.glob(".rm*"))
 
 
 def test_nothing_to_train_on(tiny, tmp_path, reading):
