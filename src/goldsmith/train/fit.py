@@ -14,7 +14,7 @@ from goldsmith.reward.ensemble import HeadEnsemble, fit_ensemble
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.grouping import Reply
 from goldsmith.reward.head import Head, fit_head
-from goldsmith.train.material import Material
+from goldsmith.train.material import Material, named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
     labels = material.labels
     weighted = [(pair, labels.weight(pair.pair_id), labels.target(pair)) for pair in material.pairs]
     weighted += [(pair, labels.weight(ranked.list_id), 1.0) for ranked in material.lists for pair in ranked.pairs()]
-    replies = [Reply(pair.messages, content, pair.pair_id) for pair, _, _ in weighted for content in (pair.chosen, pair.rejected)]
+    replies = [Reply(pair.messages, content, named(pair)) for pair, _, _ in weighted for content in (pair.chosen, pair.rejected)]
     vectors = store.features(replies, readout="last")
     chosen, rejected = vectors[::2], vectors[1::2]
     differs = (chosen != rejected).any(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -49,6 +50,29 @@ class Material:
         rows += [f"people {name}" for name in sorted(self.people)]
         return combined_digest([*sorted(rows), *sorted(f"validation {pair.pair_id} {pair.label}" for pair in self.validation)])
 
+    def only(self, pairs: list[Pair], lists: list[RankedList], dropped: Mapping[str, int]) -> Material:
+        """Return the material of some of its pairs and lists.
+
+        Args:
+            pairs: that stay.
+            lists: likewise.
+            dropped: how many of the others were dropped for which reason.
+
+        Raises:
+            UserError: people's labels are too few to correct with.
+        """
+        people = self.people & {pair.pair_id for pair in pairs}
+        counts = {
+            **self.counts,
+            "num_pairs": len(pairs),
+            "num_lists": len(lists),
+            "dropped": dict(Counter(self.counts["dropped"]) + Counter(dropped)),
+        }
+        if "people" in counts:
+            require_enough(len(people), len({pair.context_id for pair in pairs if pair.pair_id not in people}))
+            counts["people"] = len(people)
+        return dataclasses.replace(self, pairs=pairs, lists=lists, people=people, counts=counts)
+
 
 def gather(
     pairs: Sequence[Pair],
@@ -61,7 +85,7 @@ def gather(
     validation: Sequence[Pair] | None = None,
     people: Collection[str] | None = None,
 ) -> Material:
-    """Return what to train on: no ties, no empty or identical replies, no context of the validation pairs, at most `max_pairs`.
+    """Return what to train on: no ties, no empty or identical replies, no weight of 0, no context of the validation pairs, at most `max_pairs`.
 
     Args:
         pairs: as given.
@@ -77,17 +101,16 @@ def gather(
         UserError: nothing is left; a weight, probability or strength is out of range; people's labels are too few to correct with.
     """
     closed = {pair.context_id for pair in validation or ()}
+    weightless = {name for name, weight in (weights or {}).items() if weight == 0}
     dropped: Counter[str] = Counter()
     ties = sum(pair.label == "tie" for pair in pairs)
-    usable = [pair for pair in pairs if pair.label != "tie" and not _dropped(_reason(pair, closed), dropped)]
-    usable_lists = [
-        ranked for ranked in lists if not _dropped("validation-context" if ranked.context_id in closed else "", dropped)
-    ]
+    usable = [pair for pair in pairs if pair.label != "tie" and not _dropped(_reason(pair, closed, weightless), dropped)]
+    usable_lists = [ranked for ranked in lists if not _dropped(_list_reason(ranked, closed, weightless), dropped)]
     chosen, chosen_lists = select_items(usable, usable_lists, config.max_pairs, seed)
     if not chosen and not chosen_lists:
         raise UserError(
             f"nothing to train on: {len(pairs)} pairs, {ties} of them ties, {len(lists)} lists, dropped {dict(dropped)}; "
-            "give pairs with a preferred reply"
+            f"{'give validation pairs of other prompts' if dropped['validation-context'] else 'give pairs with a preferred reply'}"
         )
     left_out = len(usable) - len(chosen) + len(usable_lists) - len(chosen_lists)
     counts = {
@@ -129,19 +152,35 @@ def p_first_of(pairs: Sequence[Pair], config: TrainConfig) -> dict[str, float]:
 
     It stands in the column `p_chosen`; where people's labels correct the head, in `p_chosen_by_sources` if a pair has that.
 
+    A pair that stands in several rows gets the mean of what they say, under which its rows together have the loss of each row's own;
+    a row without a probability is certain of its label.
+
     Raises:
-        UserError: one is no number.
+        UserError: one is no number between 0 and 1.
     """
     columns = ("p_chosen_by_sources", "p_chosen") if config.people == "correct" else ("p_chosen",)
-    found = {}
+    said: dict[str, list[float]] = {}
+    has_one: set[str] = set()
     for pair in pairs:
-        name, told = next(((name, pair.meta[name]) for name in columns if pair.meta.get(name) is not None), ("", None))
-        if told is None or pair.label == "tie":
+        if pair.label == "tie":
             continue
-        if isinstance(told, bool) or not isinstance(told, (int, float)):
-            raise UserError(f"{_named(pair)}: {name} is {told!r}; expected a number between 0 and 1")
-        found[pair.pair_id] = float(told) if pair.label == "first" else 1.0 - float(told)
-    return found
+        told = _p_chosen(pair, columns)
+        if told is not None:
+            has_one.add(pair.pair_id)
+        p_chosen = 1.0 if told is None else told
+        said.setdefault(pair.pair_id, []).append(p_chosen if pair.label == "first" else 1.0 - p_chosen)
+    return {name: sum(values) / len(values) for name, values in said.items() if name in has_one}
+
+
+def _p_chosen(pair: Pair, columns: Sequence[str]) -> float | None:
+    for name in columns:
+        told = pair.meta.get(name)
+        if told is None:
+            continue
+        if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0.0 <= told <= 1.0:
+            raise UserError(f"{named(pair)}: {name} is {told!r}; expected a number between 0 and 1")
+        return float(told)
+    return None
 
 
 def _dropped(reason: str, dropped: Counter[str]) -> bool:
@@ -150,12 +189,20 @@ def _dropped(reason: str, dropped: Counter[str]) -> bool:
     return bool(reason)
 
 
-def _reason(pair: Pair, closed: set[str]) -> str:
+def _reason(pair: Pair, closed: Collection[str], weightless: Collection[str]) -> str:
     if _is_empty(pair.first) or _is_empty(pair.second):
         return "empty-reply"
     if pair.first == pair.second:
         return "identical-replies"
+    if pair.pair_id in weightless:
+        return "weight-zero"
     return "validation-context" if pair.context_id in closed else ""
+
+
+def _list_reason(ranked: RankedList, closed: Collection[str], weightless: Collection[str]) -> str:
+    if ranked.list_id in weightless:
+        return "weight-zero"
+    return "validation-context" if ranked.context_id in closed else ""
 
 
 def _is_empty(content: Content) -> bool:
@@ -170,13 +217,14 @@ def _check(pairs: Sequence[Pair], lists: Sequence[RankedList], labels: Labels) -
     for pair in pairs:
         if not 0.0 <= labels.target(pair) <= 1.0:
             raise UserError(
-                f"{_named(pair)}: the probability that the chosen reply wins is {labels.target(pair)}; it lies in 0 to 1"
+                f"{named(pair)}: the probability that the chosen reply wins is {labels.target(pair)}; it lies in 0 to 1"
             )
         if not (math.isfinite(labels.margin(pair)) and labels.margin(pair) >= 0):
             raise UserError(
-                f"{_named(pair)}: strength {pair.strength} cannot be a margin; strengths are numbers from 0 up, or set train.margins=none"
+                f"{named(pair)}: strength {pair.strength} cannot be a margin; strengths are numbers from 0 up, or set train.margins=none"
             )
 
 
-def _named(pair: Pair) -> str:
+def named(pair: Pair) -> str:
+    """Return a pair's name in messages: its id, after file and line where they are known."""
     return f"{pair.source_ref}: pair {pair.pair_id}" if pair.source_ref else f"pair {pair.pair_id}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from goldsmith.config.reward import HeadConfig, RewardConfig
 from goldsmith.config.train import TrainConfig
-from goldsmith.errors import UserError
+from goldsmith.errors import DataError, UserError
 from goldsmith.pool.sources.lists import RankedList
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.grouping import Reply
@@ -23,6 +23,7 @@ from goldsmith.train.fit import ensemble, fit, head_rows
 from goldsmith.train.job import Job, Progress, Trained, check_settings, claimed, differences, open_work, run_facts
 from goldsmith.train.material import Material, gather
 from goldsmith.train.processes import Processes, joined
+from goldsmith.train.rendered import with_rendered_validation, without_unrendered
 from goldsmith.train.trackers import check_trackers
 from goldsmith.types import Pair
 
@@ -106,7 +107,16 @@ def train_reward_model(
 
         work = processes.first_does(begin)
         store = features or FeatureStore(reward_config, reward_config.feature_cache or work / "features")
-        trained = _train(material, config, store, work, out, seed, init_head, l2s, resume, progress, processes)
+        material = with_rendered_validation(material, store.renderer)
+        try:
+            trained = _train(material, config, store, work, out, seed, init_head, l2s, resume, progress, processes)
+        except DataError:
+            # All is rendered before anything is computed, so looking for what cannot be costs time only where there is such a row.
+            rest = without_unrendered(material, store.renderer)
+            if rest is material:
+                raise
+            material = rest
+            trained = _train(material, config, store, work, out, seed, init_head, l2s, resume, progress, processes)
 
         def finish() -> dict[str, Any]:
             metrics = {**_counts(material, trained.identical), **trained.metrics}
@@ -210,11 +220,11 @@ def _train_head(
 def _counts(material: Material, identical: Sequence[str]) -> dict[str, Any]:
     counts = dict(material.counts)
     if identical:
-        names = set(identical)
-        lists = sum(ranked.list_id in names for ranked in material.lists)
-        counts["dropped"] = {**counts["dropped"], "identical-after-truncation": len(names)}
+        list_ids = {ranked.list_id for ranked in material.lists}
+        lists = sum(name in list_ids for name in identical)
+        counts["dropped"] = {**counts["dropped"], "identical-after-truncation": len(identical)}
         counts["num_lists"] -= lists
-        counts["num_pairs"] -= len(names) - lists
+        counts["num_pairs"] -= len(identical) - lists
     return counts
 
 

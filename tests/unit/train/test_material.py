@@ -62,6 +62,24 @@ def test_where_people_correct_the_head_a_probability_without_models_is_learned_i
         p_first_of([_pair("c", meta={"p_chosen": 0.9, "p_chosen_by_sources": "high"})], correct)
 
 
+def test_a_pair_of_several_rows_has_the_loss_of_each_row_s_own_probability():
+    # By hand, for the loss -p log s(m) - (1 - p) log s(-m) with m = r_first - r_second: rows that say 0.9 for the one reply and 0.7 for the
+    # other are p = 0.9 and p = 0.3 of `first`, two rows of the mean 0.6 have the same sum; a row that says nothing is certain.
+    one, other = _pair("a", "one", "two", meta={"p_chosen": 0.9}), _pair("a", "two", "one", meta={"p_chosen": 0.7})
+    assert p_first_of([one, other], HEAD) == {one.pair_id: pytest.approx(0.6)}
+    assert p_first_of([one, _pair("a", "two", "one")], HEAD) == {one.pair_id: pytest.approx(0.45)}
+    assert p_first_of([_pair("a", "two", "one")], HEAD) == {}
+    labels = gather([one, other], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first_of([one, other], HEAD)).labels
+    assert (labels.target(one), labels.target(other)) == (pytest.approx(0.6), pytest.approx(0.4))
+
+
+def test_what_weighs_nothing_is_counted_and_makes_no_step_of_its_own():
+    pairs = [_pair("a"), _pair("b")]
+    ranked = RankedList.of([{"role": "user", "content": "Say c."}], ["x", "y", "z"], [1, 2, 3])
+    found = gather(pairs, [ranked], HEAD, 0, weights={pairs[0].pair_id: 0.0, ranked.list_id: 0.0})
+    assert (found.pairs, found.lists, found.counts["dropped"]) == ([pairs[1]], [], {"weight-zero": 2})
+
+
 def test_strength_is_a_margin_only_when_asked():
     pair, without = _pair("a", strength=1.5), _pair("b")
     asked = HEAD.model_copy(update={"method": "full", "margins": "strength", "margin_scale": 2.0})
@@ -79,8 +97,9 @@ def test_strength_is_a_margin_only_when_asked():
         (
             {"meta": {"p_chosen": 1.5}},
             {"soft_labels": True},
-            "the probability that the chosen reply wins is 1.5; it lies in 0 to 1",
+            r"pool.jsonl:3: pair \w+: p_chosen is 1.5; expected a number between 0 and 1",
         ),
+        ({"meta": {"p_chosen": math.nan}}, {"soft_labels": True}, "p_chosen is nan; expected a number"),
         ({"meta": {"p_chosen": "high"}}, {"soft_labels": True}, "p_chosen is 'high'; expected a number"),
     ],
 )
@@ -93,3 +112,5 @@ def test_a_value_that_cannot_be_learned_is_named(fields, config, message):
 def test_nothing_left_says_why():
     with pytest.raises(UserError, match=r"nothing to train on: 2 pairs, 1 of them ties, 0 lists, dropped \{'empty-reply': 1\}"):
         gather([_pair("a", tie=True), _pair("b", rejected="")], [], HEAD, 0)
+    with pytest.raises(UserError, match=r"dropped \{'validation-context': 1\}; give validation pairs of other prompts"):
+        gather([_pair("a")], [], HEAD, 0, validation=[_pair("a")])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,60 @@ def test_a_weight_that_is_not_finite_is_refused_before_anything_is_computed(pair
             init_head=_head(tiny, reading, pairs),
         )
     assert not (tmp_path / "rm").exists()
+
+
+def test_a_step_of_pairs_that_weigh_nothing_does_not_end_the_training(pairs, tiny, tmp_path, reading):
+    weights = dict.fromkeys([pair.pair_id for pair in pairs if pair.context_id == pairs[0].context_id], 0.0)
+    single = LORA.model_copy(update={"batch_size": 1})
+    metrics = _train(pairs, tiny, tmp_path / "rm", single, reading, weights=weights).metrics
+    assert (metrics["num_pairs"], metrics["dropped"]) == (10, {"weight-zero": 2})
+
+
+@pytest.fixture
+def strict(tiny, tmp_path) -> Path:
+    """The tiny model with a template that refuses system turns."""
+    folder = shutil.copytree(tiny, tmp_path / "strict")
+    template = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").write_text(
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system turns') }}{% endif %}" + template
+    )
+    return folder
+
+
+def _with_system_turn(word: str, line: int) -> Pair:
+    context = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": f"Say {word}."}]
+    return Pair.from_replies(context, f"{word}, please!", word, source_ref=f"pool.jsonl:{line}")
+
+
+@pytest.mark.parametrize("config", [LORA, TrainConfig(method="head")], ids=["lora", "head"])
+def test_a_pair_that_the_template_refuses_is_counted_and_the_others_are_trained_on(pairs, strict, tmp_path, config, caplog):
+    reading = RewardConfig(base=str(strict), feature_cache=tmp_path / "features", token_budget=256)
+    bad = [_with_system_turn("red", 8), _with_system_turn("blue", 9)]
+    found = _train([*bad, *pairs], strict, tmp_path / "rm", config, reading).metrics
+    assert (found["num_pairs"], found["dropped"]) == (12, {"cannot-be-rendered": 2})
+    assert "2 pairs and lists cannot be rendered and are left out; the first: pool.jsonl:" in caplog.text
+    with pytest.raises(UserError, match=r"none of the 2 pairs.*pool\.jsonl:.*no system turns.*drop the row"):
+        _train(bad, strict, tmp_path / "none", config, reading)
+
+
+def test_a_validation_pair_that_the_template_refuses_is_counted_before_anything_is_trained(pairs, strict, tmp_path, caplog):
+    reading = RewardConfig(base=str(strict), feature_cache=tmp_path / "features", token_budget=256)
+    held = [Pair.from_replies([{"role": "user", "content": "Say tan."}], "tan, please!", "tan"), _with_system_turn("tan", 3)]
+    found = _train(pairs, strict, tmp_path / "rm", LORA, reading, validation=held).metrics
+    assert (found["validation_pairs"], found["validation_dropped"]) == (1, {"cannot-be-rendered": 1})
+    assert "1 validation pairs cannot be rendered and are left out; the first: pool.jsonl:3" in caplog.text
+    with pytest.raises(UserError, match="none of the 1 validation pairs can be rendered"):
+        _train(pairs, strict, tmp_path / "none", LORA, reading, validation=held[1:])
+    assert not list((tmp_path / ".none.work").glob("checkpoint-*"))
+
+
+def test_pairs_that_stand_twice_and_become_the_same_are_counted_twice(pairs, tiny, tmp_path):
+    # 60 tokens hold the template and the ends of the replies, which are the same.
+    reading = RewardConfig(base=str(tiny), feature_cache=tmp_path / "features", token_budget=256, max_length=60)
+    same = Pair.from_replies([{"role": "user", "content": "Say tan."}], "a" + "z" * 80, "b" + "z" * 80)
+    found = _train([*pairs, same, same], tiny, tmp_path / "rm", TrainConfig(method="head"), reading).metrics
+    assert found["dropped"]["identical-after-truncation"] == 2
+    assert found["num_pairs"] == 12
 
 
 def _head(tiny, reading, pairs):
