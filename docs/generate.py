@@ -65,7 +65,14 @@ def cli() -> str:
         "Human text goes to stderr or as text to stdout, `--json` prints the result as JSON. Made from the code by `docs/generate.py`.",
         "",
     ]
-    lines += ["Exit codes: 0 done, 1 user error, 2 usage, 3 partial result, 4 waiting for humans, 130 interrupted.", ""]
+    lines += [
+        "Exit codes: 0 done, 1 user error, 2 usage, 3 partial result, 4 waiting for humans, 130 interrupted.",
+        "",
+        "A row that cannot be used is counted with its reason, whatever the verb. Verbs whose output answers row by row (`score`, `judge`, "
+        "`attributes`, `clean`, `eval`, `votes`) then end with 3, as an answer is missing; those that make one thing of many rows "
+        "(`pool add`, `train`, `models calibrate`) end with 0 and print what they left out, and with 1 when nothing is left.",
+        "",
+    ]
     for path, command in _commands("goldsmith", goldsmith):
         with click.Context(command, info_name=path) as context:
             lines += [f"## `{path}`", "", "```", command.get_help(context).rstrip(), "```", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -99,18 +100,27 @@ def _train(
         result = train_file(pairs, base, out, config, validation=validation, resume=resume, progress=progress.update)
     if not is_first_process():
         return
-    emit(
-        {"model": str(result.path), "metrics": result.metrics},
-        f"{result.path}: trained on {result.metrics['num_pairs']:,} pairs and {result.metrics['num_lists']:,} lists"
-        f"{_left_out(result.metrics)}\n  next: goldsmith score {result.path} FILE -o scored.jsonl",
-        as_json,
-    )
+    emit({"model": str(result.path), "metrics": result.metrics}, _told(result.path, result.metrics), as_json)
 
 
-def _left_out(metrics: dict[str, object]) -> str:
-    """What a person should know: rows and replies that were not used as they came."""
-    counts: dict[str, int] = {}
-    for part in (metrics.get("rejected_rows"), metrics.get("dropped")):
-        counts |= part if isinstance(part, dict) else {}
-    counts |= {name: int(str(metrics[name])) for name in ("ties", "truncated_replies") if metrics.get(name)}
-    return "".join(f"; {name}: {number:,}" for name, number in counts.items())
+def _told(path: Path, metrics: dict[str, Any]) -> str:
+    """What a person should know: every row, pair and reply that was not used as it came, and the accuracy."""
+    left_out = Counter(metrics.get("rejected_rows", {})) + Counter(metrics["dropped"])
+    left_out += Counter({"ties": metrics["ties"], "over train.max_pairs": metrics["left_out"]})
+    lines = [f"{path}: trained on {metrics['num_pairs']:,} pairs and {metrics['num_lists']:,} lists{_counted(left_out)}"]
+    if metrics.get("truncated_replies"):
+        lines.append(f"  {metrics['truncated_replies']:,} replies were longer than the maximum and were cut, with their contexts")
+    if metrics.get("without_probability"):
+        lines.append(f"  {metrics['without_probability']:,} pairs have no p_chosen and count as certain")
+    if metrics.get("without_strength"):
+        lines.append(f"  {metrics['without_strength']:,} pairs have no strength and need no margin")
+    if "validation_accuracy" in metrics:
+        unused = Counter(metrics.get("rejected_validation_rows", {})) + Counter(metrics.get("validation_dropped", {}))
+        unused += Counter(ties=metrics.get("validation_ties", 0))
+        accuracy, pairs = 100 * metrics["validation_accuracy"], metrics["validation_pairs"]
+        lines.append(f"  validation: {accuracy:.1f} % of {pairs:,} pairs right{_counted(unused)}")
+    return "\n".join([*lines, f"  next: goldsmith score {path} FILE -o scored.jsonl"])
+
+
+def _counted(reasons: Counter[str]) -> str:
+    return f"; left out: {', '.join(f'{name} {number:,}' for name, number in reasons.items())}" if reasons else ""

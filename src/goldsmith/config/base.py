@@ -8,4 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """One table of `goldsmith.toml`; a field's help is the string literal under it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+    # No setting means anything at infinity, and a record of it would be no JSON.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )

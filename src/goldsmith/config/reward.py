@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from goldsmith.config.base import Section
 
@@ -34,5 +34,12 @@ class RewardConfig(Section):
 class HeadConfig(Section):
     """A linear head on cached features, fitted in seconds; used in the rounds."""
 
-    l2: list[float] = Field(default_factory=lambda: [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+    l2: list[float] = Field(default_factory=lambda: [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0], min_length=1)
     """Penalties tried; cross-validated on the training pairs, grouped by context."""
+
+    @field_validator("l2")
+    @classmethod
+    def _above_zero(cls, penalties: list[float]) -> list[float]:
+        if not all(penalty > 0 for penalty in penalties):
+            raise ValueError("each must be above 0, for example [0.001, 0.1]")
+        return penalties

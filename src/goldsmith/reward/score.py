@@ -31,8 +31,13 @@ CHUNK = 128
 CHUNK_REPLIES = 512
 """Replies after which a chunk ends, whatever its rows."""
 
-_DECIDING = ("model_digest", "input", "dtype", "calibrated", "temperature", "heads")
+_DIGESTS = {"model_digest": "model", "input": "input, or of this one before it changed"}
+"""Facts that say no more than that something is another."""
+_SETTINGS = ("dtype", "calibrated", "temperature", "heads")
+_DECIDING = (*_DIGESTS, *_SETTINGS)
 """Facts that a continued call must share with what stands in the file."""
+_IN_DIGEST = ("max_length", "truncation_side", "pooling")
+"""Facts that the model's digest covers."""
 
 
 def score_file(
@@ -125,8 +130,8 @@ def summarise(path: Path) -> dict[str, Any]:
     counts: Counter[str] = Counter(rows=0, scored=0, replies=0, replies_failed=0, ties=0, truncated=0)
     wins = decided = 0
     with path.open(encoding="utf-8") as stream:
-        for text in stream:
-            line = json.loads(text)
+        for number, text in enumerate(stream, 1):
+            line = _line(text, f"{path}:{number}")
             counts["rows"] += 1
             counts["truncated"] += sum(1 for cut in line.get("cut", ()) if cut)
             if "failure" in line:
@@ -139,6 +144,15 @@ def summarise(path: Path) -> dict[str, Any]:
             elif "margin" in line:
                 decided, wins = decided + 1, wins + (line["margin"] > 0)
     return {**counts, "failed": dict(failed), "accuracy": wins / decided if decided else None}
+
+
+def _line(text: str, where: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise UserError(
+            f"{where}: is no line of scores (it was changed, or damaged); delete the file and run the same command again"
+        ) from None
 
 
 def _num_scores(line: dict[str, Any]) -> int:
@@ -184,10 +198,18 @@ def _claimed(out: Path, facts: dict[str, Any]) -> Iterator[BinaryIO]:
 
 
 def _check_same(out: Path, note: Path, facts: dict[str, Any]) -> None:
+    remedy = "name another file with -o, or delete it"
     try:
-        before = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
-    except ValueError:
-        before = {}
+        before = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"{out} holds something, and no {note.name} beside it says that these are scores; {remedy}") from None
     differing = [key for key in _DECIDING if before.get(key) != facts[key]]
-    if differing:
-        raise UserError(f"{out} holds results of another {' and '.join(differing)}; name another file with -o, or delete it")
+    if not differing:
+        return
+    how = [
+        f"{key} ({before.get(key)!r}, now {facts[key]!r})" for key in (*_IN_DIGEST, *_SETTINGS) if before.get(key) != facts[key]
+    ]
+    # The model's digest covers how it reads; where that differs, it is what a person changed.
+    is_read_otherwise = any(before.get(key) != facts[key] for key in _IN_DIGEST)
+    what = [_DIGESTS[key] for key in differing if key in _DIGESTS and not (key == "model_digest" and is_read_otherwise)]
+    raise UserError(f"{out} holds results of another {' and another '.join([*what, *how])}; {remedy}")

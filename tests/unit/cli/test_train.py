@@ -61,6 +61,13 @@ def test_settings_of_the_user_win(capsys, tmp_path):
         (["pairs.jsonl"], 2, "Missing --out"),
         (["--out", "model"], 2, "Missing the file of pairs"),
         (["none.jsonl", "--dry-run"], 1, "none.jsonl"),
+        (
+            ["pairs.jsonl", "--out", "model", "--set", "train.lora.alpha=inf"],
+            1,
+            "train.lora.alpha = inf: Input should be a finite number",
+        ),
+        (["pairs.jsonl", "--out", "model", "--set", "head.l2=[]"], 1, "head.l2 = []: List should have at least 1 item"),
+        (["pairs.jsonl", "--out", "model", "--set", "head.l2=[0.0]"], 1, "each must be above 0, for example [0.001, 0.1]"),
     ],
 )
 def test_wrong_arguments_are_told_with_a_remedy(capsys, arguments, code, told):
@@ -68,3 +75,31 @@ def test_wrong_arguments_are_told_with_a_remedy(capsys, arguments, code, told):
     shown = capsys.readouterr().err
     assert told in shown
     assert "Traceback" not in shown
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    from goldsmith.reward.tiny import write_tiny_model
+
+    return write_tiny_model(tmp_path / "tiny", seed=3)
+
+
+def test_every_row_is_told_as_trained_on_or_left_out_and_the_accuracy_with_it(tiny, tmp_path, capsys):
+    rows = [
+        {"prompt": f"Say {word}.", "chosen": f"{word}, please!", "rejected": word} for word in ("red", "blue", "green", "pink")
+    ]
+    bad = [{**rows[0], "rejected": ""}, {"odd": 1}, {"prompt": "v", "chosen": "a", "rejected": "b"}]
+    pairs, held = tmp_path / "pairs.jsonl", tmp_path / "held.jsonl"
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *bad]))
+    held.write_text("".join(json.dumps(row) + "\n" for row in [bad[2], {**bad[2], "chosen": "b"}]))
+    options = ["--base", str(tiny), "--out", str(tmp_path / "rm"), "--validation", str(held)]
+    settings = ["train.method=head", "train.max_pairs=3", f"reward.feature_cache={tmp_path / 'features'}"]
+    # One model comes out of it, so the code is 0; `score`, which answers row by row, ends with 3 on the same file.
+    assert run(["train", str(pairs), *options, *(part for setting in settings for part in ("--set", setting))]) == 0
+    told = capsys.readouterr().out
+    assert (
+        "trained on 3 pairs and 0 lists; left out: empty-reply 1, unknown-fields 1, validation-context 1, over train.max_pairs 1"
+        in told
+    )
+    assert "% of 1 pairs right; left out: identical-replies 1" in told
+    assert run(["score", str(tmp_path / "rm"), str(pairs), "-o", str(tmp_path / "scored.jsonl")]) == 3

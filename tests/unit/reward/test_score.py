@@ -16,6 +16,7 @@ from goldsmith.errors import StoreError, UserError
 from goldsmith.reward import RewardModel, score_file
 from goldsmith.reward.calibration import Calibration, store_calibration
 from goldsmith.reward.score import keep_whole_lines
+from goldsmith.reward.tiny import write_tiny_model
 
 ROWS = [
     {"prompt": f"Say {word}.", "chosen": f"{word}, please", "rejected": word} for word in ("red", "blue", "green", "pink", "gold")
@@ -251,10 +252,10 @@ def test_other_arithmetic_or_another_temperature_is_not_mixed_in(tiny_rm, tmp_pa
     folder = shutil.copytree(tiny_rm, tmp_path / "rm")
     path, out = _write(tmp_path / "pairs.jsonl", ROWS), tmp_path / "scored.jsonl"
     score_file(RewardModel.load(folder, dtype="float32"), path, out)
-    with pytest.raises(UserError, match="results of another dtype"):
+    with pytest.raises(UserError, match=r"results of another dtype \('float32', now 'bfloat16'\); name another file with -o"):
         score_file(RewardModel.load(folder, dtype="bfloat16"), path, out)
     store_calibration(folder, Calibration(temperature=4.0, num_pairs=30))
-    with pytest.raises(UserError, match="results of another calibrated and temperature"):
+    with pytest.raises(UserError, match=r"another calibrated \(False, now True\) and another temperature \(1\.0, now 4\.0\)"):
         score_file(RewardModel.load(folder, dtype="float32"), path, out)
 
 
@@ -281,6 +282,37 @@ def test_results_of_another_file_are_not_mixed(model, tmp_path):
     score_file(model, _write(tmp_path / "one.jsonl", ROWS), out)
     with pytest.raises(UserError, match="results of another input"):
         score_file(model, _write(tmp_path / "two.jsonl", ROWS[:2]), out)
+
+
+def test_another_reading_or_model_is_named_with_both_values(tiny_rm, tmp_path):
+    path, out = _write(tmp_path / "one.jsonl", ROWS), tmp_path / "scored.jsonl"
+    score_file(tiny_rm, path, out)
+    with pytest.raises(
+        UserError, match=r"results of another max_length \(512, now 100\); name another file with -o, or delete it"
+    ):
+        score_file(tiny_rm, path, out, max_length=100)
+    other = write_tiny_model(tmp_path / "other", seed=5, num_labels=1)
+    with pytest.raises(UserError, match=r"results of another model; name"):
+        score_file(other, path, out)
+
+
+def test_a_file_that_holds_something_else_is_left_alone(model, tmp_path):
+    path = _write(tmp_path / "one.jsonl", ROWS)
+    before = path.read_bytes()
+    with pytest.raises(
+        UserError, match=r"one\.jsonl holds something, and no one\.jsonl\.run\.json beside it says that these are scores"
+    ):
+        score_file(model, path, path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_line_of_scores_is_named(model, tmp_path):
+    path, out = _write(tmp_path / "one.jsonl", ROWS), tmp_path / "scored.jsonl"
+    score_file(model, path, out)
+    lines = out.read_text().splitlines()
+    _write(out, [*lines[:2], "garbage", *lines[3:]])
+    with pytest.raises(UserError, match=r"scored\.jsonl:3: is no line of scores.*delete the file"):
+        score_file(model, path, out)
 
 
 def test_keep_whole_lines(tmp_path):
