@@ -46,7 +46,7 @@ def load_classifier(folder: Path, dtype: Dtype, *, remote_code: Sequence[str] = 
         UserError: it is no decoder with a linear head of one label, or weights are missing, of another shape or left over.
     """
     model, config, names = open_classifier(folder, dtype, remote_code=remote_code)
-    _check_head(folder, model, str(config["architectures"][0]))
+    refuse_other_heads(folder, model, str(config["architectures"][0]))
     if HEAD in names:
         # Loading rounds the head to the trunk's arithmetic; its own is on disk.
         model.score.weight.data = read_tensor(names[HEAD], HEAD).float()
@@ -152,7 +152,12 @@ def _check_report(folder: Path, report: dict[str, Any]) -> None:
         )
 
 
-def _check_head(folder: Path, model: Any, architecture: str) -> None:
+def refuse_other_heads(folder: Path, model: Any, architecture: str) -> None:
+    """Refuse a class whose head is not one linear layer on a causal decoder.
+
+    Raises:
+        UserError: with the class's name and the remedy.
+    """
     import torch
 
     name, config = architecture, model.config.get_text_config()

@@ -16,6 +16,7 @@ from goldsmith.train.precision import is_mixed
 from goldsmith.train.sharding import make_sharding
 from goldsmith.train.shares import share
 from goldsmith.train.trackers import tensorboard_callback, tracker_arguments
+from goldsmith.train.trainable import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from goldsmith.train.model import PairModel
     from goldsmith.train.sharding import Sharding
     from goldsmith.train.trainer import PairTrainer
-
-TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""The linear maps of a Llama-like layer; each gets an adapter."""
 
 
 def fine_tune(job: Job) -> Trained:

@@ -49,6 +49,7 @@ class PairModel(nn.Module):
         for name, value in (("_copied", copied), ("working", working), ("lower", parts[0]), ("upper", parts[1])):
             object.__setattr__(self, name, value)
         self.packs = supports_packing(classifier.config)
+        self._recomputes = recompute
         if recompute:
             recompute_layers(self.upper)
 
@@ -65,8 +66,11 @@ class PairModel(nn.Module):
 
     def release(self) -> None:
         """Undo what was done to the classifier's layers, so that it is an ordinary model again."""
-        keep_states(self.upper)
-        join_trunk(getattr(self.working, self.working.base_model_prefix))
+        # Other families keep their layers under other names, and nothing was done to them.
+        if self._recomputes:
+            keep_states(self.upper)
+        if self.lower is not None:
+            join_trunk(getattr(self.working, self.working.base_model_prefix))
 
     def frozen_states(self, batch: Batch) -> torch.Tensor | None:
         """Return what the frozen layers make of a batch, [B, L, D]; None when there are none."""

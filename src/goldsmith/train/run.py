@@ -25,6 +25,7 @@ from goldsmith.train.material import Material, gather
 from goldsmith.train.processes import Processes, joined
 from goldsmith.train.rendered import with_rendered_validation, without_unrendered
 from goldsmith.train.trackers import check_trackers
+from goldsmith.train.trainable import check_trainable
 from goldsmith.types import Pair
 
 
@@ -107,6 +108,7 @@ def train_reward_model(
 
         work = processes.first_does(begin)
         store = features or FeatureStore(reward_config, reward_config.feature_cache or work / "features")
+        check_trainable(store.backbone, config)
         material = with_rendered_validation(material, store.renderer)
         try:
             trained = _train(material, config, store, work, out, seed, init_head, l2s, resume, progress, processes)
