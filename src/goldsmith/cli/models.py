@@ -56,7 +56,9 @@ def calibrate(model: Path, pairs: Path, as_json: bool) -> None:
         f"{model}: temperature {result.temperature:.4g} on {result.num_pairs:,} pairs; log-loss {result.log_loss_raw:.4f} before, "
         f"{result.log_loss:.4f} after (0.6931 knows nothing)"
     )
-    told += f"\n  {rejected:,} rows are no pairs and were left out" if rejected else ""
+    told += (
+        f"\n  {rejected:,} rows are no pairs, or none that the model's template renders, and were left out" if rejected else ""
+    )
     emit({**asdict(result), "rejected_rows": rejected, "model": str(model)}, told, as_json)
 
 

@@ -55,7 +55,9 @@ def command(
 
 
 def _told(result: dict[str, Any]) -> str:
+    reasons = ", ".join(f"{reason} {number:,}" for reason, number in result["failed"].items())
     lines = [f"{result['out']}: {result['scored']:,} rows scored, {sum(result['failed'].values()):,} failed"]
+    lines[0] += f" ({reasons}; `detail` in their lines says why)" if reasons else ""
     if result["accuracy"] is not None:
         lines[0] += f"; accuracy {100 * result['accuracy']:.1f} %"
     if result["replies_failed"]:

@@ -19,6 +19,7 @@ from goldsmith.reward.checkpoint import (
     locate,
     max_positions,
     read_config,
+    unloadable,
 )
 from goldsmith.reward.classifier import refuse_quantised
 from goldsmith.reward.remote_code import trusts_code
@@ -83,7 +84,7 @@ def load_backbone(config: RewardConfig) -> Backbone:
     trusts_code(folder, description)
     try:
         model_config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except unloadable() as error:
         raise UserError(f"{folder}: config.json cannot be read ({error}); fetch the model again") from None
     renderer = make_renderer(folder, model_config, config)
     check_positions(model_config, renderer.max_length, config.base)

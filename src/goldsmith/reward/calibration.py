@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goldsmith.errors import UserError
+from goldsmith.errors import DataError, UserError
 from goldsmith.reward.card import CARD, read_card, update_card
 
 if TYPE_CHECKING:
@@ -145,11 +145,11 @@ def calibrate_file(folder: Path, path: str | Path) -> tuple[Calibration, int]:
         path: pairs in any format that `pool add` reads.
 
     Returns:
-        The calibration, and the number of rows that are no pairs.
+        The calibration, and the number of rows that are no pairs or that the model cannot render.
 
     Raises:
         UserError: no such folder, or see `fit_calibration`.
-        DataError: the file, or a pair in it, cannot be used.
+        DataError: the file cannot be used, or a reward in it is not finite.
     """
     from goldsmith.pool.sources import Rejected, read_pairs
     from goldsmith.reward.model import RewardModel
@@ -162,6 +162,19 @@ def calibrate_file(folder: Path, path: str | Path) -> tuple[Calibration, int]:
             rejected += 1
         else:
             pairs.append(row)
-    found = calibrate(RewardModel.load(folder), pairs, Path(path).name)
+    model = RewardModel.load(folder)
+    usable = [pair for pair in pairs if _is_rendered(model, pair)]
+    found = calibrate(model, usable, Path(path).name)
     store_calibration(folder, found)
-    return found, rejected
+    return found, rejected + len(pairs) - len(usable)
+
+
+def _is_rendered(model: RewardModel, pair: Pair) -> bool:
+    from goldsmith.reward.grouping import Reply
+
+    try:
+        for content in (pair.first, pair.second):
+            model.render(Reply(pair.messages, content, pair.pair_id))
+    except DataError:
+        return False
+    return True

@@ -196,7 +196,7 @@ def load_tokenizer(folder: Path, pad_token: str | None = None, *, trust_code: bo
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=trust_code)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise UserError(
             f"{folder}: the tokenizer cannot be loaded ({error}); copy tokenizer.json and tokenizer_config.json of the base model into it"
         ) from None
@@ -223,6 +223,22 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def unloadable() -> tuple[type[Exception], ...]:
+    """Return what transformers raises about files and settings of a checkpoint, values of the wrong type in config.json among them."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    kinds = (OSError, ValueError, TypeError, AttributeError, RuntimeError, KeyError, AssertionError, ImportError)
+    return (*kinds, SafetensorError, StrictDataclassError)
+
+
+def load_remedy(error: Exception) -> str:
+    """Return what to do about a checkpoint that cannot be loaded."""
+    if isinstance(error, ImportError):
+        return "install that package; for an attention kernel, take `attn_implementation` and `_attn_implementation` out of config.json"
+    return "fetch or train the model again"
+
+
 def load_weights(kind: Any, folder: Path, dtype: Any, *, replaced: Collection[str] = (), **options: Any) -> Any:
     """Return the model of a checkpoint folder, every weight of it read from there.
 
@@ -236,15 +252,13 @@ def load_weights(kind: Any, folder: Path, dtype: Any, *, replaced: Collection[st
     Raises:
         UserError: weights are missing, broken or of another shape.
     """
-    from safetensors import SafetensorError
-
     try:
         with quiet_loading():
             model, report = kind.from_pretrained(
                 str(folder), dtype=dtype, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **options
             )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder}: the weights cannot be loaded ({error}); fetch the model again") from None
+    except unloadable() as error:
+        raise UserError(f"{folder}: the weights cannot be loaded ({error}); {load_remedy(error)}") from None
     # A mismatch comes with both shapes.
     found = {*report["missing_keys"], *(key if isinstance(key, str) else key[0] for key in report["mismatched_keys"])}
     lost = sorted(found - set(replaced))

@@ -16,11 +16,13 @@ from goldsmith.reward.checkpoint import (
     Dtype,
     choose_device,
     choose_dtype,
+    load_remedy,
     quiet_loading,
     read_config,
     read_tensor,
     settled,
     tensor_files,
+    unloadable,
 )
 from goldsmith.reward.remote_code import trusts_code
 
@@ -63,7 +65,6 @@ def open_classifier(
         UserError: it is something else, or weights are missing, of another shape or left over.
     """
     import transformers
-    from safetensors import SafetensorError
 
     config = read_config(folder)
     names = tensor_files(folder)
@@ -80,10 +81,8 @@ def open_classifier(
                 ignore_mismatched_sizes=True,
                 trust_remote_code=trusts_code(folder, config, remote_code),
             )
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError, SafetensorError) as error:
-        raise UserError(
-            f"{folder}: the weights cannot be loaded ({_first_line(error)}); fetch or train the model again"
-        ) from None
+    except unloadable() as error:
+        raise UserError(f"{folder}: the weights cannot be loaded ({_first_line(error)}); {load_remedy(error)}") from None
     _check_report(folder, report)
     named = str(config["architectures"][0])
     if type(model).__name__ != named:

@@ -200,9 +200,7 @@ def _normalised(folder: Path, config: dict[str, Any], taken: Source) -> tuple[An
 
 def _choose_pad(tokenizer: Any, wanted: str | None, vocabulary: int, name: str) -> int:
     """Set the tokenizer's pad token to one that the template never emits and the model has an embedding for; return its id."""
-    if not getattr(tokenizer, "chat_template", None):
-        Renderer(tokenizer, name=name)  # raises with the remedy
-    probes = [tokenizer.apply_chat_template(list(probe), tokenize=True, return_dict=False) for probe in PROBES]
+    probes = Renderer(tokenizer, name=name, check_pad=False).probes()
     free = [text for token, text in free_pads(tokenizer, probes) if token < vocabulary]
     own = tokenizer.pad_token_id
     if wanted is not None:

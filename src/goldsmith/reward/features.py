@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -159,7 +160,7 @@ class FeatureStore:
                     if wanted.isdisjoint(keys):
                         continue
                     vectors = shard["vectors"]
-            except (OSError, ValueError, KeyError) as error:
+            except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
                 raise StoreError(
                     f"{path}: this shard of cached features cannot be read ({error}); delete it and run again"
                 ) from None

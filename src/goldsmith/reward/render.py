@@ -84,7 +84,8 @@ class Renderer:
             check_pad: require a pad token that the template never emits; off only for `pooling="as-published"`.
 
         Raises:
-            UserError: no chat template, one that begins with two BOS or leaves texts out, no usable pad token, or a length above the model's.
+            UserError: no chat template, one that fails, begins with two BOS or leaves texts out, no usable pad token, or a length above the
+                model's.
         """
         self.tokenizer, self.name, self.truncation_side = tokenizer, name, truncation_side
         self.max_length = _length(max_length, model_max_length, name)
@@ -95,7 +96,7 @@ class Renderer:
                 f"{name} has no chat template, so a conversation cannot be rendered; use the chat variant of the model, "
                 "or put a chat_template.jinja into its folder"
             )
-        probes = [self._template(list(probe)) for probe in PROBES]
+        probes = self.probes()
         bos = tokenizer.bos_token_id
         if bos is not None and probes[0][:2] == (bos, bos):
             raise UserError(
@@ -187,6 +188,24 @@ class Renderer:
         if self._checks_pad and ids[-1] == self.pad_id:
             raise DataError(f"{where}: ends in the pad token of {self.name}, so its reward would be read elsewhere; drop it")
 
+    def probes(self) -> list[tuple[int, ...]]:
+        """Return the renderings of `PROBES`; of the first alone where the template takes a single question and reply.
+
+        Raises:
+            UserError: the template fails on that too.
+        """
+        found: list[tuple[int, ...]] = []
+        for probe in PROBES:
+            try:
+                found.append(self._template(list(probe)))
+            except _failures() as error:
+                if not found:
+                    raise UserError(
+                        f"the chat template of {self.name} is broken, or not made for a question and its reply ({error}); put that of the "
+                        "chat model into chat_template.jinja"
+                    ) from None
+        return found
+
     def _refuse_lost_texts(self, probe: tuple[int, ...]) -> None:
         """Refuse a template that renders all questions, or all replies, alike."""
         for place, what in enumerate(("question", "reply")):
@@ -221,12 +240,9 @@ class Renderer:
         return Rendered(ids=kept, reply_start=max(1, start - cut), cut=cut)
 
     def _render(self, messages: list[dict[str, Any]], where: str, *, prompt: bool = False) -> tuple[int, ...]:
-        from jinja2.exceptions import TemplateError
-
         try:
             return self._template(messages, prompt=prompt)
-        except (TemplateError, TypeError, ValueError, LookupError) as error:
-            # A template is a program of the model's authors, and fails as programs do on what it was not made for.
+        except _failures() as error:
             raise DataError(
                 f"{where}: the chat template of {self.name} refuses it: {error}; change its turns to what the template knows, or drop the row"
             ) from None
@@ -251,6 +267,13 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
             break
         length += 1
     return length
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what a template raises: it is a program of the model's authors, and fails as programs do on what it was not made for."""
+    from jinja2.exceptions import TemplateError
+
+    return (TemplateError, TypeError, ValueError, LookupError)
 
 
 def _length(wanted: int | None, model_maximum: int | None, name: str) -> int:

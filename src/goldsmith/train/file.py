@@ -46,8 +46,10 @@ def train_file(
     pairs, lists = _read(path, config, rejected)
     rejected_held: Counter[str] = Counter()
     held = _pairs_of(validation, config, rejected_held) if validation is not None else None
-    if held is not None and not held:
-        raise DataError(f"{validation}: holds no pair to validate on")
+    if held is not None and all(pair.label == "tie" for pair in held):
+        raise DataError(
+            f"{validation}: holds no pair with a preferred reply to validate on ({len(held)} ties); give others, or leave --validation out"
+        )
     result = train_reward_model(
         pairs,
         base,

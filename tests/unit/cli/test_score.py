@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,13 +44,27 @@ def test_too_few_pairs_to_calibrate(tiny_rm: Path, tmp_path: Path, capsys: pytes
     assert "few.jsonl: 3 pairs with a preference" in capsys.readouterr().err
 
 
+def test_calibration_leaves_out_what_the_template_refuses(
+    tiny_rm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(tiny_rm, tmp_path / "strict")
+    template = (folder / "chat_template.jinja").read_text()
+    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system turns') }}{% endif %}"
+    (folder / "chat_template.jinja").write_text(refusal + template)
+    system = {**ROWS[0], "prompt": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Say 1."}]}
+    path = _write(tmp_path / "gold.jsonl", [*ROWS, system, {"odd": 1}])
+    assert run(["models", "calibrate", str(folder), str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["num_pairs"], found["rejected_rows"]) == (12, 2)
+
+
 def test_truncation_and_failures_are_told(tiny_rm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"prompt": "long " * 40, "replies": ["a", ""]}, {"prompt": "hi", "replies": ["", ""]}]
     path = _write(tmp_path / "lists.jsonl", rows)
     arguments = ["score", str(tiny_rm), str(path), "-o", str(tmp_path / "out.jsonl"), "--max-length", "64"]
     assert run(arguments) == 3
     told = capsys.readouterr().out
-    assert "1 rows scored, 1 failed" in told
+    assert "1 rows scored, 1 failed (cannot-be-scored 1; `detail` in their lines says why)" in told
     assert "1 replies of scored rows have no score" in told
     assert "1 conversations were longer than 64 tokens and lost their left end" in told
 

@@ -146,6 +146,20 @@ def test_a_text_with_a_token_without_an_embedding(folder: Path):
         model.score_replies([{"role": "user", "content": "hi"}], ["hello", "<extra>"])
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"hidden_size": "x"}, "the weights cannot be loaded .*fetch or train the model again"),
+        ({"id2label": ["A"]}, "the weights cannot be loaded .*fetch or train the model again"),
+        ({"_attn_implementation": "flash_attention_2"}, "FlashAttention2.*take `attn_implementation`.*out of config.json"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_no_bug_of_ours(folder: Path, edit, value, told):
+    edit(folder / "config.json", **value)
+    with pytest.raises(UserError, match=f"(?s){told}"):
+        RewardModel.load(folder)
+
+
 def test_a_pickle_is_not_read_where_the_safetensors_have_another_name(folder: Path):
     tensors = load_file(folder / "model.safetensors")
     torch.save(tensors, folder / "pytorch_model.bin")

@@ -87,10 +87,14 @@ def test_another_length_is_another_cache(store: FeatureStore):
     assert other.folder != store.folder
 
 
-def test_a_broken_shard_is_named(store: FeatureStore):
+@pytest.mark.parametrize("damage", ["no zip", "cut", "empty", "a changed byte"])
+def test_a_broken_shard_is_named(store: FeatureStore, damage: str):
     store.features(REPLIES[:1])
     shard = next(store.folder.glob("*.npz"))
-    shard.write_bytes(b"not a zip")
+    data = shard.read_bytes()
+    middle = len(data) // 2
+    changed = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    shard.write_bytes({"no zip": b"not a zip", "cut": data[:middle], "empty": b"", "a changed byte": changed}[damage])
     with pytest.raises(StoreError, match="delete it and run again"):
         FeatureStore(store.config, store.cache).features(REPLIES[:1])
 

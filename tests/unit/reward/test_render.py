@@ -72,6 +72,28 @@ def test_a_template_that_writes_lists_of_parts_alone_is_refused(tokenizer):
         Renderer(tokenizer)
 
 
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{% for x in %}", "Expected an expression"),
+        ("{{ raise_exception('needs a system turn') }}", "needs a system turn"),
+        ("{{ lost() }}", "'lost' is undefined"),
+    ],
+)
+def test_a_template_that_fails_is_refused_when_it_is_loaded(tokenizer, template, told):
+    tokenizer.chat_template = template
+    with pytest.raises(UserError, match=rf"broken, or not made for a question and its reply \({told}.*chat_template\.jinja"):
+        Renderer(tokenizer)
+
+
+def test_a_template_for_one_question_and_reply_is_enough(tokenizer):
+    tokenizer.chat_template = "{% if messages|length > 2 %}{{ raise_exception('one') }}{% endif %}" + tokenizer.chat_template
+    renderer = Renderer(tokenizer)
+    assert tokenizer.decode(renderer.render(CONTEXT, "4").ids).endswith("4<|im_end|>\n")
+    with pytest.raises(DataError, match="refuses it: one; change its turns to what the template knows, or drop the row"):
+        renderer.render(TURNS, "4")
+
+
 def test_missing_template_names_the_remedy(tokenizer):
     tokenizer.chat_template = None
     with pytest.raises(UserError, match=r"no chat template.*chat_template\.jinja"):
