@@ -108,6 +108,8 @@ def test_every_row_is_told_as_trained_on_or_left_out_and_the_accuracy_with_it(ti
 def test_validation_pairs_that_are_all_ties_are_refused(tiny, tmp_path, capsys):
     pairs, held = tmp_path / "pairs.jsonl", tmp_path / "held.jsonl"
     pairs.write_text(json.dumps({"prompt": "Say red.", "chosen": "red, please!", "rejected": "red"}) + "\n")
-    held.write_text(json.dumps({"context": "q", "first": "a", "second": "b", "label": "tie"}) + "\n")
+    held.write_text(
+        json.dumps({"context": [{"role": "user", "content": "q"}], "first": "a", "second": "b", "label": "tie"}) + "\n"
+    )
     assert run(["train", str(pairs), "--base", str(tiny), "--out", str(tmp_path / "rm"), "--validation", str(held)]) == 1
     assert "held.jsonl: holds no pair with a preferred reply to validate on (1 ties)" in capsys.readouterr().err
