@@ -123,8 +123,13 @@ def _replies(row: Row | Rejected) -> list[Reply]:
     if not isinstance(row, Listed):
         return []
     column, where = _column(row.row, CANDIDATES), f"{row.document}:{row.line}"
+    if column is None and "messages" not in row.row:
+        raise DataError(
+            f"{where}: holds neither `messages` nor one of {', '.join(CANDIDATES)}, as the rows before it do; score rows of another kind, "
+            "pairs for instance, as a file of their own"
+        )
     if column is None:
-        return [as_reply(row.row.get("messages"), where)]
+        return [as_reply(row.row["messages"], where)]
     context = _context(row.row, where)
     return [Reply(context, _text(entry), f"{where}, reply {index}") for index, entry in enumerate(row.row[column])]
 

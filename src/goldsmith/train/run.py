@@ -131,7 +131,9 @@ def train_reward_model(
 
 
 def _refuse_other(out: Path, facts: dict[str, Any]) -> None:
-    """Refuse a folder that holds anything."""
+    """Refuse a folder that holds anything, or has no name."""
+    if not out.name:
+        raise UserError(f"--out {out} is the folder you stand in, which a model cannot replace; give the name of a folder")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     remedy = "name another --out, or delete it"

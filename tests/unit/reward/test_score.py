@@ -267,6 +267,14 @@ def test_a_broken_first_line_does_not_hide_what_the_file_holds(model, tmp_path):
     assert ["failure" in line for line in _lines(out)] == [True, False, True]
 
 
+def test_a_pair_among_candidates_is_told_apart(model, tmp_path):
+    out = tmp_path / "scored.jsonl"
+    facts = score_file(model, _write(tmp_path / "rows.jsonl", [{"prompt": "hi", "replies": ["a", "b"]}, ROWS[0]]), out)
+    assert facts["failed"] == {"cannot-be-scored": 1}
+    assert "rows.jsonl:2: holds neither `messages` nor one of replies" in _lines(out)[1]["detail"]
+    assert "as a file of their own" in _lines(out)[1]["detail"]
+
+
 def test_a_changed_folder_is_another_input(model, tmp_path):
     (tmp_path / "in").mkdir()
     _write(tmp_path / "in" / "one.jsonl", ROWS[:2])

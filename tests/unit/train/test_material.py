@@ -69,7 +69,9 @@ def test_a_pair_of_several_rows_has_the_loss_of_each_row_s_own_probability():
     assert p_first_of([one, other], HEAD) == {one.pair_id: pytest.approx(0.6)}
     assert p_first_of([one, _pair("a", "two", "one")], HEAD) == {one.pair_id: pytest.approx(0.45)}
     assert p_first_of([_pair("a", "two", "one")], HEAD) == {}
-    labels = gather([one, other], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first_of([one, other], HEAD)).labels
+    labels = gather(
+        [one, other], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first_of([one, other], HEAD)
+    ).labels
     assert (labels.target(one), labels.target(other)) == (pytest.approx(0.6), pytest.approx(0.4))
 
 

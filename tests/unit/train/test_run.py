@@ -246,6 +246,16 @@ def test_one_process_trains_a_model_and_another_is_refused(pairs, tiny, tmp_path
     assert not list(tmp_path.glob(".rm*"))
 
 
+def test_a_file_and_the_current_folder_are_no_places_for_a_model(pairs, tiny, tmp_path, reading, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="file is a file, and a model is a folder; name another --out"):
+        _train(pairs, tiny, tmp_path / "file", LORA, reading)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(UserError, match=r"--out \. is the folder you stand in"):
+        _train(pairs, tiny, Path(), LORA, reading)
+
+
 def test_nothing_to_train_on(tiny, tmp_path, reading):
     with pytest.raises(UserError, match="nothing to train on: 0 pairs"):
         _train([], tiny, tmp_path / "rm", LORA, reading)
