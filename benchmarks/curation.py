@@ -78,10 +78,24 @@ def main() -> int:
     lines = [*table(summary), *retrieval_table(needed)]
     print("\n".join(lines))
     atomic.write_text(arguments.work / f"table-{name}.md", "\n".join(lines) + "\n")
-    atomic.write_json(arguments.work / f"summary-{name}.json", summary)
+    atomic.write_text(arguments.work / f"summary-{name}.json", written(summary))
     atomic.write_json(arguments.work / f"retrieval-{name}.json", needed)
     write_figures(summary, arguments.work)
     return 0
+
+
+def written(summary: dict[str, Any]) -> str:
+    """Return a summary as JSON of a line for each setting, numbers to five places: far below what any interval leaves open."""
+    settings = (f"{json.dumps(name)}: {json.dumps(_rounded(found))}" for name, found in summary.items())
+    return "{\n" + ",\n".join(settings) + "\n}\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 5) if isinstance(value, float) else value
 
 
 def planned(arguments: argparse.Namespace) -> Iterator[Cell]:
