@@ -59,14 +59,17 @@ def test_the_plan_says_what_it_cannot_tell(workspace: Workspace) -> None:
     assert not seen & set(found.ask_first)
 
 
-def test_the_joint_rule_leaves_labels_alone_where_a_random_model_predicts_no_gold(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_joint_rule_goes_by_the_labels_where_a_random_model_knows_nothing(workspace: Workspace, tmp_path: Path) -> None:
     copied = shutil.copytree(workspace.root, tmp_path / "w")
     curate = workspace.config.curate.model_copy(update={"keep_rule": "joint"})
     made = Workspace(copied, workspace.config.model_copy(update={"curate": curate}))
     run(made, restart=True)
-    facts = json.loads((made.runs()[-1] / "facts" / "stage2.json").read_text())
-    assert any("every label stays as it came" in text for text in facts["statements"])
+    facts = json.loads((made.runs()[-1] / "facts" / "stage2.json").read_text())["stack"]
+    # Labels that are mostly right predict hidden gold, and neither RM does.
+    assert facts["low"] > 0.5
+    assert max(facts["alone"].values()) < 0.65
     gold = {row["pair_id"] for row in made.table("gold").rows()}
     decisions = made.table("decisions").rows()
     assert len(decisions) == made.table("pool").num_rows
-    assert all(row["label_after"] == row["label_before"] for row in decisions if row["pair_id"] not in gold)
+    turned = [row["label_after"] != row["label_before"] for row in decisions if row["pair_id"] not in gold]
+    assert sum(turned) <= 0.05 * len(turned)

@@ -79,6 +79,14 @@ def test_every_pool_pair_gets_a_reward_in_the_pools_order(
     assert (facts["stack"]["judge_noise"], stack.judges) == (None, None)
 
 
+def test_gold_that_nothing_predicts_gives_no_estimate_and_says_so(made: dict[str, Any]) -> None:
+    rng = np.random.default_rng(2)
+    coin = [{**row, "label": ("first", "second")[rng.integers(2)]} for row in made["gold"]]
+    stack, path, facts = joint_pool.joint_of_pool(made["context"], coin, {})
+    assert (stack, path) == (None, None)
+    assert "every label stays as it came" in facts["statements"][0]
+
+
 def test_gold_that_was_not_in_the_pool_has_no_label_that_could_err_and_audit_none_at_all(
     made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

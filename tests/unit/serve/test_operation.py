@@ -153,7 +153,9 @@ def test_who_never_says_hello_is_not_waited_for(team: Team) -> None:
 def test_each_model_answers_with_its_own_scores(team: Team, model: RewardModel, other_rm: Path) -> None:
     other = RewardModel.load(other_rm, dtype="float32")
     with team.http() as http:
-        assert [found["replicas"] for found in http.get("/goldsmith/v1/models").json()["models"]] == [2, 2]
+        replicas = lambda: [found["replicas"] for found in http.get("/goldsmith/v1/models").json()["models"]]
+        # The server answers as soon as one of a model's replicas does.
+        assert _until(lambda: replicas() == [2, 2])
         for name, loaded in ((None, model), ("first", model), ("second", other)):
             found = http.post(SCORE, json={"conversations": [ANSWERED], "model": name}).json()
             assert found["model_digest"] == loaded.digest
