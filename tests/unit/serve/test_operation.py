@@ -154,7 +154,7 @@ def test_each_model_answers_with_its_own_scores(team: Team, model: RewardModel, 
     other = RewardModel.load(other_rm, dtype="float32")
     with team.http() as http:
         replicas = lambda: [found["replicas"] for found in http.get("/goldsmith/v1/models").json()["models"]]
-        # The server answers as soon as one of a model's replicas does.
+        # The tests share a server: after one that kills workers, their successors run for a while before they serve.
         assert _until(lambda: replicas() == [2, 2])
         for name, loaded in ((None, model), ("first", model), ("second", other)):
             found = http.post(SCORE, json={"conversations": [ANSWERED], "model": name}).json()
