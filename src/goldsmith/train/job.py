@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.config.reward import RewardConfig
 from goldsmith.config.train import TrainConfig
-from goldsmith.errors import StoreError, UserError
+from goldsmith.errors import UserError
 from goldsmith.identity import digest
 from goldsmith.reward.checkpoint import checkpoint_digest, locate
 from goldsmith.reward.features import FeatureStore
 from goldsmith.reward.head import Head
 from goldsmith.store.atomic import write_json
+from goldsmith.store.lock import exclusive
 from goldsmith.train.checkpoints import Resume, list_checkpoints
 from goldsmith.train.material import Material
 from goldsmith.train.processes import Processes, num_processes
@@ -157,26 +156,9 @@ def work_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.work")
 
 
-@contextmanager
-def claimed(out: Path) -> Iterator[None]:
-    """Keep the folder of checkpoints to this process.
-
-    Raises:
-        StoreError: another process trains the same model.
-    """
-    path = work_folder(out) / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreError(
-                f"{out} is being trained by another process; wait until it ends and run the same command again, or name another --out"
-            ) from None
-        # The other may have ended in between, and its folder be gone.
-        if not path.exists() or path.stat().st_ino != os.fstat(stream.fileno()).st_ino:
-            raise StoreError(f"{out} was being trained by another process, which has just ended; run the same command again")
-        yield
+def claimed(out: Path) -> AbstractContextManager[None]:
+    """Keep the folder of checkpoints to this process (see `exclusive`)."""
+    return exclusive(work_folder(out) / LOCK, f"the training of {out}")
 
 
 def open_work(out: Path, facts: dict[str, Any], resume: Resume) -> Path:

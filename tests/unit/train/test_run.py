@@ -238,7 +238,7 @@ def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(pairs, tiny
 def test_one_process_trains_a_model_and_another_is_refused(pairs, tiny, tmp_path, reading):
     def second(done, total, unit, detail):
         for resume in ("last", "restart"):
-            with pytest.raises(StoreError, match="rm is being trained by another process; wait until it ends"):
+            with pytest.raises(StoreError, match=r"rm is in use by another Goldsmith process .*; wait until it ends"):
                 _train(pairs, tiny, tmp_path / "rm", LORA, reading, resume=resume)
 
     whole = _train(pairs, tiny, tmp_path / "whole", LORA, reading)
