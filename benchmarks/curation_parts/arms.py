@@ -104,8 +104,8 @@ def joint(
     """The truth, the noise of labels and judge, and a head, estimated together (`goldsmith.curate.joint`).
 
     `final`: the final model learns the probabilities (`soft`), or those without people's labels and is then corrected on these
-    (`corrected`), or what label and judge alone say under their noise, corrected likewise (`sources`), learns what is kept and flipped
-    (`hard`), or is the estimate's own head (`own`).
+    (`corrected`), or what label and judge alone say, the one people agree with most as it is and both under their noise, corrected likewise
+    (`sources`), learns what is kept and flipped (`hard`), or is the estimate's own head (`own`).
     """
 
     def arm(lab: Lab) -> Training:
@@ -122,12 +122,14 @@ def joint(
         right = np.where(lab.pool.label, found.p_first, 1.0 - found.p_first)
         kept, flipped = right > promising(right, KEEP), 1.0 - right > promising(1.0 - right, FLIP)
         decided = np.where(flipped, ~lab.pool.label, lab.pool.label).astype(float)
-        learnt = {"hard": decided, "sources": found.p_sources}.get(final, found.p_first)
+        learnt = {"hard": decided, "sources": found.said.trusted}.get(final, found.p_first)
         training = Training(
             use=kept | flipped if final == "hard" else np.ones(lab.num, dtype=bool), p_first=learnt,
             kept=kept, flipped=flipped, belief=found.p_first, weight=found.weight if final == "own" else None,
         )  # fmt: skip
-        return (with_corrections if final in ("corrected", "sources") else with_people)(lab, training, gold)
+        if final in ("corrected", "sources"):
+            return with_corrections(lab, training, gold, found.said.together if final == "sources" else None)
+        return with_people(lab, training, gold)
 
     return arm
 

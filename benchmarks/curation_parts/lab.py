@@ -11,6 +11,7 @@ from curation_parts.wall import Oracle, Pool
 from goldsmith.retrieve.adaptive_k import adaptive_k
 from goldsmith.reward.head import assign_folds
 from goldsmith.reward.logistic import principal_basis
+from goldsmith.reward.marginal import fit_marginal
 from goldsmith.reward.soft import SoftFits, sigmoid
 
 L2 = (1.0, 0.1, 0.03, 0.01, 0.003)
@@ -63,6 +64,14 @@ class Lab:
         chosen = basis @ beta[:, best * (parts + 1) : (best + 1) * (parts + 1)] / warm
         margin = (scaled @ chosen)[np.arange(self.num), fold]
         return Fit(weight=chosen[:, -1] / scale, margin=margin)
+
+    def fit_evidence(self, p_first: Any, use: Any) -> Fit:
+        """Return the head of the pairs in use that learns what sources say as evidence (`goldsmith.reward.marginal`)."""
+        (scaled, scale), fold, used = self.scaled(), self._folds(), np.asarray(use, dtype=float)
+        parts = int(fold.max()) + 1
+        weights = np.stack([used * (fold != part) for part in range(parts)] + [used], axis=1)
+        heads = fit_marginal(scaled, np.asarray(p_first, dtype=float), weights)
+        return Fit(weight=heads[:, -1] / scale, margin=(scaled @ heads)[np.arange(self.num), fold])
 
     @staticmethod
     def _chosen(beta: Any, rows: Any, fold: Any, p_first: Any, parts: int) -> tuple[int, float]:

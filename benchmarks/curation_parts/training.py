@@ -53,11 +53,20 @@ def gold_margin(lab: Lab, gold: Any) -> Any:
     return lab.margins(truth, use)
 
 
-def with_corrections(lab: Lab, training: Training, gold: Any) -> Training:
-    """The same, the final head being the one of everything but people's labels, corrected on these."""
+def with_corrections(lab: Lab, training: Training, gold: Any, evidence: Any = None) -> Training:
+    """The same, the final head being the one of everything but people's labels, corrected on these.
+
+    `evidence`: what all sources say together; a head that learns it under their noise then counts as much as that of the labels, as in
+    `goldsmith.train.corrected`.
+    """
     use = training.use.copy()
     use[gold] = False
     silver, (_, scale) = lab.fit(training.p_first, use), lab.scaled()
-    difference = np.asarray(lab.pool.replies.difference, dtype=np.float64)[gold]
-    weight = corrected(silver.weight, silver.margin[gold], difference, lab.oracle.ask(gold), scale)
+    weight, margin = silver.weight, silver.margin[gold]
+    every = np.asarray(lab.pool.replies.difference, dtype=np.float64)
+    if evidence is not None:
+        evident = lab.fit_evidence(evidence, use)
+        one, two = (float(np.sqrt(((every[use] @ fit.weight) ** 2).mean())) for fit in (silver, evident))
+        weight, margin = weight / one + evident.weight / two, margin / one + evident.margin[gold] / two
+    weight = corrected(weight, margin, every[gold], lab.oracle.ask(gold), scale)
     return replace(with_people(lab, training, gold), weight=weight)

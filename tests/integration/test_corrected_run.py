@@ -55,6 +55,8 @@ def test_people_correct_a_head_that_learnt_what_label_and_judges_say(workspace: 
     assert others
     assert all(0.0 < row["p_sources"] < 1.0 for row in others)
     assert any(abs(row["p_sources"] - row["p_first"]) > 0.02 for row in others)
+    # The label as it came or the judge's, whichever people agree with more; the head learnt it, and the evidence beside it.
+    assert {row["p_trusted"] for row in others} <= {0.0, 0.5, 1.0}
 
 
 def test_labels_are_cleaner_than_they_came(workspace: Workspace) -> None:

@@ -50,7 +50,7 @@ class TrainConfig(Section):
     margin_scale: float = Field(default=1.0, gt=0)
     """Logits of required margin for a strength of 1; strengths of different sources have different units."""
     soft_labels: bool = False
-    """Learn the probability that the chosen reply wins, where a pair has one (`p_chosen`), instead of certainty; with `people = "correct"` what label and judges alone say (`p_chosen_by_sources`), where a pair has that."""
+    """Learn the probability that the chosen reply wins, where a pair has one (`p_chosen`), instead of certainty; with `people = "correct"` what label and judges alone say, as evidence (`p_chosen_by_sources`, `p_chosen_by_trusted`), where a pair has that."""
     people: Literal["pooled", "correct"] = "pooled"
     """What people's labels are for where most labels are not theirs: learnt together with the others, or, with the method `head`, kept apart to correct the head that the others make."""
     ranked_lists: Literal["pairs", "plackett-luce"] = "pairs"

@@ -85,7 +85,7 @@ def clean(
 
     Args:
         data: a path to pairs in any format that `pool add` reads, or a `datasets.Dataset` with such columns.
-        out: JSONL file of the pairs that stay, under their label, with `p_chosen`, `p_chosen_by_sources` and `weight`; `<out>.decisions.jsonl` beside it holds
+        out: JSONL file of the pairs that stay, under their label, with `p_chosen`, `p_chosen_by_sources`, `p_chosen_by_trusted` and `weight`; `<out>.decisions.jsonl` beside it holds
             every row's decision with its reasons. None: nothing is written.
         gold: pairs with human labels, likewise; they may be pairs of the dataset or others.
         rm: a reward model (loaded, a folder, a hub id) in place of one fitted to the labels out of fold. It must not have been trained on
@@ -326,19 +326,24 @@ def _stays(row: Pair | Rejected, decision: dict[str, Any]) -> dict[str, Any] | N
     """The line of a pair that stays: what `train` reads, with the probability of its label and a weight of 2p - 1."""
     if isinstance(row, Rejected) or decision["action"] in ("drop", "fail"):
         return None
-    label, p, by_sources = decision["label_after"], float(decision["p_label"]), decision.get("p_sources")
+    label, p = decision["label_after"], float(decision["p_label"])
     return {
         "prompt": row.messages,
         "chosen": row.second if label == "second" else row.first,
         "rejected": row.first if label == "second" else row.second,
         "p_chosen": p,
-        "p_chosen_by_sources": by_sources if by_sources is None or label == "first" else 1.0 - by_sources,
+        "p_chosen_by_sources": _for_chosen(decision.get("p_sources"), label),
+        "p_chosen_by_trusted": _for_chosen(decision.get("p_trusted"), label),
         "weight": max(0.0, 2.0 * p - 1.0),
         "action": decision["action"],
         "label_origin": "human" if decision["rule"] == HUMAN else MADE_BY.get(decision["action"], row.label_origin),
         "pair_id": row.pair_id,
         "source_ref": row.source_ref,
     }
+
+
+def _for_chosen(p_first: float | None, label: str) -> float | None:
+    return p_first if p_first is None or label == "first" else 1.0 - p_first
 
 
 def _own(pair: Pair) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from goldsmith.config.curate import CurateConfig
 from goldsmith.curate.bars import Bars, bars_of
 from goldsmith.curate.decide import ACTIONS, REASONS, decide, labels
-from goldsmith.curate.evidence import NONE, TIE, Evidence, codes, from_margins, on_side, p_of
+from goldsmith.curate.evidence import NONE, TIE, Evidence, Said, codes, from_margins, on_side, p_of
 from goldsmith.curate.follows_length import LengthSums
 from goldsmith.curate.gold_checks import Checked, fit_checked, gold_rm_refusal
 from goldsmith.curate.joint_checks import CheckedJoint, Everything, fit_joint_checked
@@ -71,8 +71,9 @@ class Cleaned:
     """Decisions on the asked pairs, in their order.
 
     Attributes:
-        decisions: {pair_id, action, label_before, label_after, p_first, p_label, p_sources, rule, reason, judges} of each; `p_label` is
-            the probability of `label_after`, `p_sources` that of `first` by label and judges alone, where the rule tells it.
+        decisions: {pair_id, action, label_before, label_after, p_first, p_label, p_sources, p_trusted, rule, reason, judges} of each;
+            `p_label` is the probability of `label_after`; `p_sources` and `p_trusted` that of `first` by label and judges alone, where
+            the rule tells it (`evidence.Said`).
         statements: sentences for people: what is wrong with gold, judges or models.
         facts: figures.
     """
@@ -116,15 +117,13 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
         label=np.where(label[usable] == TIE, NONE, label[usable]).astype(np.int8), best=best[usable], gold=gold_margin[usable],
         judged_p=known.judged_p[usable], differs=differs.of(usable),
     )  # fmt: skip
-    checked, p_first, p_sources = _probabilities(
-        known, evidence, usable, contexts, label, best, gold_margin, differs, config, seed
-    )
+    checked, p_first, said = _probabilities(known, evidence, usable, contexts, label, best, gold_margin, differs, config, seed)
     refused = None if config.keep_rule in ("stack", "joint") else gold_rm_refusal(evidence)
     if refused:
         told.insert(0, f"{refused}; every label stays as it came")
     # A person's label stands for a pair; audit's too, but the report below measures the stack, not people.
     bars = None if p_first is None else bars_of(p_first[known.is_asked], p_of(label[known.is_asked]), config)
-    believed = (p_first, p_sources)
+    believed = (p_first, said)
     result = _decided(
         known, label, best, gold_margin, believed, config, bars, gold_stands=refused is None and p_first is not None
     )
@@ -139,21 +138,21 @@ def clean_pairs(known: Known, config: CurateConfig, l2: Sequence[float], seed: i
 def _probabilities(
     known: Known, evidence: Gold, usable: NDArray[np.bool_], contexts: Sequence[str], label: Codes, best: Floats, gold: Floats, differs: Surface,
     config: CurateConfig, seed: int,
-) -> tuple[Checked | CheckedJoint, Floats | None, Floats | None]:  # fmt: skip
+) -> tuple[Checked | CheckedJoint, Floats | None, Said | None]:  # fmt: skip
     """The probability that `first` is better, of each pair, by the joint estimate or the stack, and by its sources alone; None where gold carries neither."""
     if config.keep_rule != "joint":
         checked = fit_checked(evidence, seed)
         stack = checked.fitted.stack if checked.fitted else None
         if stack is None:
             return checked, None, None
-        return checked, stack.p_first(label, best, gold, known.judged_p, differs), stack.p_sources(label, known.judged_p, differs)
+        return checked, stack.p_first(label, best, gold, known.judged_p, differs), stack.said(label, known.judged_p, differs)
     assert known.features is not None
     everything = Everything(
         differences=known.features[0].astype(np.float64) - known.features[1], contexts=contexts, label=p_of(label), judged_p=known.judged_p,
         human=np.where(usable, p_of(known.human), np.nan), differs=differs, model_p=None if known.best is None else from_margins(known.best),
     )  # fmt: skip
     found = fit_joint_checked(everything, evidence, seed, config.folds)
-    return (found, None, None) if found.joint is None else (found, found.joint.p_first, found.joint.p_sources)
+    return (found, None, None) if found.joint is None else (found, found.joint.p_first, found.joint.said)
 
 
 def _learnt_by_heart(best: Floats, label: Codes) -> str | None:
@@ -205,20 +204,21 @@ def _decided(
     label: Codes,
     best: Floats,
     gold: Floats,
-    believed: tuple[Floats | None, Floats | None],
+    believed: tuple[Floats | None, Said | None],
     config: CurateConfig,
     bars: Bars | None,
     *,
     gold_stands: bool,
 ) -> list[dict[str, Any]]:
     asked = known.is_asked
-    p_first, p_sources = (None if values is None else values[asked] for values in believed)
+    p_first = None if believed[0] is None else believed[0][asked]
+    said = None if believed[1] is None else believed[1].of(asked)
     judged = np.where(np.isnan(known.judged_p) | (known.judged_p == 0.5), NONE, np.where(known.judged_p > 0.5, 0, 1)).astype(
         np.int8
     )
     evidence = Evidence(
         label=label[asked], best=from_margins(best[asked]), gold=from_margins(gold[asked]), judged=judged[asked],
-        judged_p=known.judged_p[asked], human=known.human[asked], stack=p_first, sources=p_sources,
+        judged_p=known.judged_p[asked], human=known.human[asked], stack=p_first, sources=said,
     )  # fmt: skip
     decided = decide(evidence, config, bars, gold_stands=gold_stands)
     side = on_side(decided.p_first, decided.label_after)
@@ -239,7 +239,8 @@ def _decided(
                 "label_after": names[0][at],
                 "p_first": certain if is_human else float(decided.p_first[at]),
                 "p_label": 1.0 if is_human else float(side[at]),
-                "p_sources": None if is_human or p_sources is None else float(p_sources[at]),
+                "p_sources": None if is_human or said is None else float(said.together[at]),
+                "p_trusted": None if is_human or said is None else _or_none(said.trusted[at]),
                 "rule": decided.rules[decided.rule[at]],
                 "reason": REASONS[decided.reason[at]],
                 "judges": judges,
@@ -276,7 +277,7 @@ def _without_gold(
         rows.append(
             {
                 "pair_id": pair.pair_id, "action": "drop" if is_tie or is_against else "keep", "label_before": pair.label,
-                "label_after": pair.label, "p_first": float(p_first[at]), "p_label": float(side[at]), "p_sources": None,
+                "label_after": pair.label, "p_first": float(p_first[at]), "p_label": float(side[at]), "p_sources": None, "p_trusted": None,
                 "rule": "tie" if is_tie else ALONE, "reason": reason,
                 "judges": {"best": float(p_first[at]), "gold": None, "llm_p_first": _or_none(known.judged_p[at]), "human": None, "stack": None},
             }

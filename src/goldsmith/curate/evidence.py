@@ -21,6 +21,24 @@ FIRST, SECOND, TIE, NONE = 0, 1, 2, -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What labels and judges say of N pairs without any model's margin: what a model can learn that is not to hear itself.
+
+    Attributes:
+        together: the probability that `first` wins by all of them, each under its noise, if nothing else is known, [N].
+        trusted: what the one says that people agree with most often, as it is: 1 for `first`, 0 for `second`; of a pair it says nothing
+            of, what the next one does; NaN where none does, [N].
+    """
+
+    together: Floats
+    trusted: Floats
+
+    def of(self, rows: NDArray[np.bool_]) -> Said:
+        """Return the pairs of a mask."""
+        return Said(together=self.together[rows], trusted=self.trusted[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What is known of N pairs; all arrays have shape [N].
 
@@ -32,7 +50,7 @@ class Evidence:
         judged_p: their probability that `first` wins; NaN where no verdict of theirs can be used.
         human: people's label; `NONE` where they did not see the pair.
         stack: the probability that `first` wins, from everything together (`curate.stack`); None when it was not computed.
-        sources: the same from label and judges alone, as the rule that made `stack` weighs them.
+        sources: what label and judges alone say; None likewise.
     """
 
     label: Codes
@@ -42,7 +60,7 @@ class Evidence:
     judged_p: Floats
     human: Codes
     stack: Floats | None = None
-    sources: Floats | None = None
+    sources: Said | None = None
 
     def __len__(self) -> int:
         return len(self.label)

@@ -67,6 +67,7 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
         people, settings = _people(context, data, rows, settings)
         context.progress.note(f"{name}: {settings.method} on {len(rows)} pairs")
         _make_room(context.workspace.models, name, fingerprint)
+        soft = _probabilities(context, settings) if settings.soft_labels and data == "curated" else {}
         result = train_reward_model(
             [from_row(row) for row in rows],
             context.config.reward.base,
@@ -75,7 +76,8 @@ def train_models(context: Context, fingerprint: str) -> dict[str, Any]:
             context.config.reward,
             seed=context.seed,
             validation=_validation(context, settings),
-            p_first=_probabilities(context, settings) if settings.soft_labels and data == "curated" else None,
+            p_first=soft.get("p_first"),
+            p_trusted=soft.get("p_trusted"),
             people=people,
             fingerprint=fingerprint,
             features=context.features,
@@ -143,12 +145,19 @@ def _validation(context: Context, settings: TrainConfig) -> list[Pair] | None:
     return [from_row(row) for row in rows if row["split"] == "validation" and row["label"] != "tie"]
 
 
-def _probabilities(context: Context, settings: TrainConfig) -> dict[str, float]:
-    """The probability that `first` wins, of every pair that was decided, and not by people; by label and judges alone where people correct the head."""
-    names = ("p_sources", "p_first") if settings.people == "correct" else ("p_first",)
-    rows = context.workspace.table("decisions").rows(["pair_id", "rule", "reason", *names])
+def _probabilities(context: Context, settings: TrainConfig) -> dict[str, dict[str, float]]:
+    """The soft labels of every pair that was decided, and not by people, by the names of `train_reward_model`'s arguments."""
+    names: dict[str, tuple[str, ...]] = {"p_first": ("p_first",)}
+    if settings.people == "correct":
+        names = {"p_first": ("p_sources", "p_first"), "p_trusted": ("p_trusted",)}
+    columns = sorted({column for order in names.values() for column in order})
+    rows = context.workspace.table("decisions").rows(["pair_id", "rule", "reason", *columns])
     decided = [row for row in rows if row["rule"] != HUMAN and row["reason"] not in UNDECIDED]
-    told = {row["pair_id"]: [row[name] for name in names if row[name] is not None] for row in decided}
+    return {argument: _first_told(decided, order) for argument, order in names.items()}
+
+
+def _first_told(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> dict[str, float]:
+    told = {row["pair_id"]: [row[name] for name in columns if row[name] is not None] for row in rows}
     return {name: found[0] for name, found in told.items() if found}
 
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from goldsmith.curate.evidence import from_margins
+from goldsmith.curate.evidence import Said, from_margins
 from goldsmith.curate.surface import Surface
-from goldsmith.curate.transition import Transition, fit_transition
+from goldsmith.curate.transition import Transition, by_trust, fit_transition, most_trusted
 from goldsmith.reward.logistic import fit_logistic
+from goldsmith.reward.marginal import COMPONENTS, PRECISION
 from goldsmith.reward.soft import SoftFits, sigmoid
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-HEAD_PRECISION = 2.0
-"""Of the head, on features scaled to rows of length 1: a normal prior under which margins have a standard deviation of 0.7."""
-COMPONENTS = 256
-"""Principal components of the features at most: what is beyond them is noise to a head of some thousand pairs."""
 ROUNDS = 300
 """Rounds of expectation and maximisation at most; some hundred are usual."""
 INNER = 12
@@ -62,7 +59,8 @@ class Joint:
         transitions: how each source errs; a source that says nothing is absent.
         margin: of `first` over `second` by heads that saw nothing of the pair's context, calibrated, in logits [N].
         p_first: probability that `first` is better by `margin` and the sources, [N]; people's labels are not in it.
-        p_sources: the same by the sources alone, a label for models that are not to learn their own margins, [N].
+        said: by the sources alone, for models that are not to learn their own margins.
+        trust: names of the sources, from the one that people agree with most often on.
         rounds: until the estimate stood still.
     """
 
@@ -71,7 +69,8 @@ class Joint:
     transitions: dict[str, Transition]
     margin: Floats
     p_first: Floats
-    p_sources: Floats
+    said: Said
+    trust: tuple[str, ...]
     rounds: int
 
 
@@ -132,11 +131,13 @@ class _Fit:
         parts = range(int(self.fold.max()) + 1)
         # Columns: one fit without each fold, then the whole.
         self.weight_NK = np.stack([(self.fold != part).astype(float) for part in parts] + [np.ones(len(human))], axis=1)
-        self.l2_K = HEAD_PRECISION / self.weight_NK.sum(0)
+        self.l2_K = PRECISION / self.weight_NK.sum(0)
         self.surface = np.stack([differs.length, differs.format], axis=1) * float(with_surface)
 
     def run(self) -> Joint:
         noise = self._noise(self.human, self.known)
+        # By people alone: what sources that err alike say of each other is no reason to trust them.
+        trust = by_trust({name: noise.get(name) for name in self.sources})
         beta = np.zeros((self.fits.rows_NR.shape[1], len(self.l2_K)))
         prior, lean = np.zeros(len(self.human)), np.zeros(3)
         believed = self._believed(prior, noise)
@@ -150,10 +151,10 @@ class _Fit:
             before, believed = believed, self._believed(prior, noise)
             rounds, change = rounds + 1, float(np.abs(believed - before).mean())
         evidence = self._evidence(noise)
-        p_first, p_sources = (np.clip(from_margins(logits), P_LIMIT, 1.0 - P_LIMIT) for logits in (prior + evidence, evidence))
+        p_first, together = (np.clip(from_margins(logits), P_LIMIT, 1.0 - P_LIMIT) for logits in (prior + evidence, evidence))
         return Joint(
             weight=self.basis @ beta[:, -1] / self.scale * lean[0], surface=(float(lean[1]), float(lean[2])), transitions=noise,
-            margin=prior, p_first=p_first, p_sources=p_sources, rounds=rounds,
+            margin=prior, p_first=p_first, said=Said(together=together, trusted=most_trusted(self.sources, trust)), trust=trust, rounds=rounds,
         )  # fmt: skip
 
     def _rows(self, beta: Floats) -> Floats:

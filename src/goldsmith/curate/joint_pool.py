@@ -54,8 +54,13 @@ def joint_of_pool(
     _write(context, pool, checked.joint, margins, path)
     by, bars = checked.joint.transitions, bars_of(checked.joint.p_first, known.label, context.config.curate)
     facts["stack"] = {**checked.facts, "bars": asdict(bars)}
+    trust = tuple(dict.fromkeys([*checked.joint.trust, "label", "judges"]))
     # The rewards hold the surface's part already, and both RMs' opinions are the features' own: neither counts twice.
-    return Stack(label=by.get("label"), judges=by.get("judges"), weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0), bars=bars), path, facts
+    return (
+        Stack(label=by.get("label"), judges=by.get("judges"), weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0), bars=bars, trust=trust),
+        path,
+        facts,
+    )
 
 
 def _sample(pool: list[dict[str, Any]], gold: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:

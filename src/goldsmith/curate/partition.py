@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -30,10 +30,13 @@ from goldsmith.store import atomic
 from goldsmith.store.engine import Chunk
 from goldsmith.store.pairs import PAIR_COLUMNS, pair_schema
 
+if TYPE_CHECKING:
+    from goldsmith.curate.evidence import Floats
+
 TEXT = pa.string()
 DECISION_SCHEMA = pa.schema(
     [(name, TEXT) for name in ("pair_id", "action", "label_before", "label_after", "rule", "judges", "reason")]
-    + [("p_first", pa.float64()), ("p_sources", pa.float64())]
+    + [("p_first", pa.float64()), ("p_sources", pa.float64()), ("p_trusted", pa.float64())]
 )
 CURATED_SCHEMA = pair_schema(("action", TEXT))
 CLOSED = "gold-validation-or-audit-context"
@@ -77,6 +80,7 @@ def decide_partition(chunk: Chunk) -> Chunk:
 
 def decision_table(ids: Sequence[str], known: Evidence, decided: Decided) -> pa.Table:
     """Return the rows of the table `decisions`."""
+    said = known.sources
     columns = {
         "pair_id": pa.array(ids, TEXT),
         "action": _named(decided.action, ACTIONS),
@@ -86,9 +90,15 @@ def decision_table(ids: Sequence[str], known: Evidence, decided: Decided) -> pa.
         "judges": pa.array(_judges(known), TEXT),
         "reason": _named(decided.reason, REASONS),
         "p_first": pa.array(decided.p_first),
-        "p_sources": pa.nulls(len(ids), pa.float64()) if known.sources is None else pa.array(known.sources),
+        "p_sources": _column(None if said is None else said.together, len(ids)),
+        "p_trusted": _column(None if said is None else said.trusted, len(ids)),
     }
     return pa.table(columns, schema=DECISION_SCHEMA)
+
+
+def _column(values: Floats | None, count: int) -> pa.Array:
+    """Probabilities, NaN as null; all null where there are none."""
+    return pa.nulls(count, pa.float64()) if values is None else pa.array(values, from_pandas=True)
 
 
 def write_part(path: Path, table: pa.Table) -> None:
@@ -144,7 +154,7 @@ def _evidence(
     if stack is None:
         return known
     p_first = stack.p_first(label, margins.get("joint", margins["best"]), margins["gold"], judged_p, differs)
-    return replace(known, stack=p_first, sources=stack.p_sources(label, judged_p, differs))
+    return replace(known, stack=p_first, sources=stack.said(label, judged_p, differs))
 
 
 def _curated(pairs: pa.Table, known: Evidence, decided: Decided, closed: set[str]) -> tuple[pa.Table, Counter[str]]:

@@ -135,7 +135,7 @@ def _curation_steps(count: int) -> list[Step]:
             reads=["pool", "gold", "best", "featured", *silver_tables], writes=["scores_best", "scores_gold", "gold_scores"],
         ),
         Step(
-            name="stage2", title="Deciding: keep, relabel, flip or drop", run=stage2.decide_all, version=4, sections=["curate", "judge", "llm"],
+            name="stage2", title="Deciding: keep, relabel, flip or drop", run=stage2.decide_all, version=5, sections=["curate", "judge", "llm"],
             reads=["pool", "gold", "scores_best", "scores_gold", "gold_scores", "judges", "verdicts_probe", "attributes"], writes=["decisions", "curated"], extra=judging.recorded_files,
         ),
         Step(

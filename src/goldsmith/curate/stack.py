@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goldsmith.curate.bars import Bars
-from goldsmith.curate.evidence import FIRST, NONE, SECOND, from_margins, sign
+from goldsmith.curate.evidence import FIRST, NONE, SECOND, Said, from_margins, p_of, sign
 from goldsmith.curate.surface import Surface
-from goldsmith.curate.transition import Transition, fit_transition
+from goldsmith.curate.transition import Transition, by_trust, fit_transition, most_trusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,23 +84,29 @@ class Stack:
         judges: how the judges err; None where they are not used.
         weight: of `INPUTS`, temperature included, on inputs as they come.
         bars: where keeping and flipping begin; None: where the configuration says.
+        trust: label and judges, the one that people agree with more often first.
     """
 
     label: Transition | None
     judges: Transition | None
     weight: tuple[float, ...]
     bars: Bars | None = None
+    trust: tuple[str, ...] = INPUTS[:SOURCES]
 
     def p_first(self, label: Codes, best: Floats, gold: Floats, judged_p: Floats, differs: Surface) -> Floats:
         """Return the probability that `first` is better, float64 [N] in [`P_LIMIT`, 1 - `P_LIMIT`]; arguments as in `Gold`."""
         rows = inputs(self.label, self.judges, label, best, gold, judged_p, differs)
         return np.clip(from_margins(rows @ np.array(self.weight)), P_LIMIT, 1.0 - P_LIMIT)
 
-    def p_sources(self, label: Codes, judged_p: Floats, differs: Surface) -> Floats:
-        """Return the same by label and judges alone, without any model's margin: what a model can learn that is not to hear itself."""
+    def said(self, label: Codes, judged_p: Floats, differs: Surface) -> Said:
+        """Return what label and judges alone say; judges that are not used say nothing."""
         none = np.zeros(len(label))
         rows = inputs(self.label, self.judges, label, none, none, judged_p, differs)[:, :SOURCES]
-        return np.clip(from_margins(rows @ np.array(self.weight[:SOURCES])), P_LIMIT, 1.0 - P_LIMIT)
+        judged_p = judged_p if self.judges else np.full(len(label), np.nan)
+        return Said(
+            together=np.clip(from_margins(rows @ np.array(self.weight[:SOURCES])), P_LIMIT, 1.0 - P_LIMIT),
+            trusted=most_trusted(dict(zip(INPUTS, (p_of(label), judged_p), strict=False)), self.trust),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stack as JSON values."""
@@ -111,7 +117,7 @@ class Stack:
         """Return the stack that `to_dict` told of."""
         transitions = {name: Transition(**values[name]) if values[name] else None for name in ("label", "judges")}
         bars = Bars(**values["bars"]) if values["bars"] else None
-        return cls(**transitions, weight=tuple(values["weight"]), bars=bars)
+        return cls(**transitions, weight=tuple(values["weight"]), bars=bars, trust=tuple(values["trust"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +166,8 @@ def fit_stack(known: Gold, seed: int, skip: Collection[str] = ()) -> Fitted:
     losses = [log_loss(truth_N * margin_N / t, ones_N) for margin_N, t in zip(margin_LN, temperatures, strict=True)]
     best = int(np.argmin(losses))
     label, judges, weights = _path(known, L2, skip)
-    stack = Stack(label=label, judges=judges, weight=tuple((weights[best] / temperatures[best]).tolist()))
+    trust = by_trust({"label": label, "judges": judges})
+    stack = Stack(label=label, judges=judges, weight=tuple((weights[best] / temperatures[best]).tolist()), trust=trust)
     held_out = np.clip(from_margins(margin_LN[best] / temperatures[best]), P_LIMIT, 1.0 - P_LIMIT)
     right = float(((held_out > 0.5) == (known.truth == FIRST))[held_out != 0.5].sum() / len(known))
     return Fitted(stack=stack, held_out=held_out, log_loss=losses[best], accuracy=right, l2=L2[best])

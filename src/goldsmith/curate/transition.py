@@ -7,6 +7,7 @@ decorated replies adds. Swapping the replies mirrors everything, so there is no 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,29 @@ def fit_transition(p_first: Floats, truth: Floats, differs: Surface, believed: F
         num_pairs=count,
         wrong=wrong,
     )
+
+
+def by_trust(transitions: Mapping[str, Transition | None]) -> tuple[str, ...]:
+    """Return the names of sources from the one that is wrong least often to the one that is most; those without a transition last."""
+
+    def wrong(name: str) -> float:
+        known = transitions[name]
+        return 2.0 if known is None else known.wrong
+
+    return tuple(sorted(transitions, key=wrong))
+
+
+def most_trusted(said: Mapping[str, Floats], order: Sequence[str]) -> Floats:
+    """Return of each pair what the first source says that says anything, [N]; NaN where none does.
+
+    Args:
+        said: by source, as in `Transition.evidence`.
+        order: names of sources, the most trusted first.
+    """
+    found = np.full(len(next(iter(said.values()))), np.nan)
+    for name in order:
+        found = np.where(np.isnan(found), said[name], found)
+    return found
 
 
 def _log_sigmoid(values: Floats) -> Floats:

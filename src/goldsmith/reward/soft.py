@@ -50,9 +50,19 @@ class SoftFits:
         return np.asarray(gradient_RK / bound_RK, dtype=np.float64)
 
     def fit(
-        self, p_first_NK: Floats, weight_NK: Floats, l2_K: Floats, start_RK: Floats | None = None, *, steps: int = STEPS
+        self,
+        p_first_NK: Floats,
+        weight_NK: Floats,
+        l2_K: Floats,
+        start_RK: Floats | None = None,
+        *,
+        steps: int = STEPS,
+        is_evidence: bool = False,
     ) -> Floats:
-        """Return beta [R, K] of the least mean(weight * cross-entropy(p_first, sigmoid(rows beta))) + l2/2 |beta|^2.
+        """Return beta [R, K] of the least mean(weight * loss(p_first, sigmoid(rows beta))) + l2/2 |beta|^2.
+
+        The loss of p and q is the cross-entropy, -p log q - (1 - p) log(1 - q); of evidence it is -log(p q + (1 - p)(1 - q)), which is
+        not convex: the solution that zeros lead to is returned.
 
         Args:
             p_first_NK: labels in [0, 1], soft or hard; [N, 1] for the same labels everywhere.
@@ -60,13 +70,18 @@ class SoftFits:
             l2_K: penalties.
             start_RK: where to begin; none: zeros.
             steps: at most.
+            is_evidence: what `p_first` says is evidence on the truth and not its probability.
         """
         num = len(l2_K)
         beta = np.zeros((self.rows_NR.shape[1], num)) if start_RK is None else start_RK.copy()
         ahead, momentum = beta.copy(), np.ones(num)
         margin = self.rows_NR @ ahead
+        with np.errstate(divide="ignore"):
+            odds_NK = np.log(p_first_NK) - np.log1p(-p_first_NK) if is_evidence else None
         for _ in range(steps):
-            moved = ahead + self.step(ahead, p_first_NK - sigmoid(margin), weight_NK, l2_K)
+            # Of evidence, the step is that of the belief it leads to: expectation and maximisation in one, under the same bound.
+            wanted = p_first_NK if odds_NK is None else sigmoid(odds_NK + margin)
+            moved = ahead + self.step(ahead, wanted - sigmoid(margin), weight_NK, l2_K)
             # Where the step now points back, the speed gained so far is lost (O'Donoghue and Candès 2015).
             is_over = ((ahead - moved) * (moved - beta)).sum(0) > 0
             following = np.where(is_over, 1.0, 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)))

@@ -25,12 +25,15 @@ class Labels:
 
     Attributes:
         weights: weight by pair or list id, 1 where absent.
-        p_first: probability that `first` is the better reply, by pair id; where absent the label is certain.
+        p_first: probability that `first` is the better reply, by pair id; where absent the label is certain. Where people correct the
+            head it is evidence on that (`reward.marginal`).
+        p_trusted: what the source says that people agree with most, likewise; it is learnt in place of `p_first` where both are there.
         margin_scale: logits by which the chosen reply must win for each unit of the pair's strength; 0: no margins.
     """
 
     weights: Mapping[str, float] = field(default_factory=dict)
     p_first: Mapping[str, float] = field(default_factory=dict)
+    p_trusted: Mapping[str, float] = field(default_factory=dict)
     margin_scale: float = 0.0
 
     def weight(self, name: str) -> float:
@@ -42,11 +45,18 @@ class Labels:
         return self.margin_scale * (pair.strength or 0.0)
 
     def target(self, pair: Pair) -> float:
-        """Return the probability that the chosen reply is the better one."""
-        p_first = self.p_first.get(pair.pair_id)
-        if p_first is None:
-            return 1.0
-        return p_first if pair.label == "first" else 1.0 - p_first
+        """Return the probability to learn that the chosen reply is the better one."""
+        return _of_chosen(self.p_trusted.get(pair.pair_id, self.p_first.get(pair.pair_id)), pair)
+
+    def evidence(self, pair: Pair) -> float:
+        """Return the evidence that the chosen reply is the better one, in [0, 1]."""
+        return _of_chosen(self.p_first.get(pair.pair_id), pair)
+
+
+def _of_chosen(p_first: float | None, pair: Pair) -> float:
+    if p_first is None:
+        return 1.0
+    return p_first if pair.label == "first" else 1.0 - p_first
 
 
 @dataclass(frozen=True, slots=True)

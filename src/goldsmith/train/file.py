@@ -15,6 +15,9 @@ from goldsmith.train.material import p_first_of
 from goldsmith.train.run import TrainResult, train_reward_model
 from goldsmith.types import Pair
 
+BELIEF, EVIDENCE, TRUSTED = ("p_chosen",), ("p_chosen_by_sources", "p_chosen"), ("p_chosen_by_trusted",)
+"""Columns of soft labels: what is believed of a pair; what its sources say of it; what the most trusted of them says."""
+
 
 def train_file(
     path: str | Path,
@@ -28,7 +31,8 @@ def train_file(
 ) -> TrainResult:
     """Train on a file of pairs in any format that `pool add` reads; rows that are no pairs are counted by reason in the metrics.
 
-    A file of ranked replies is read as lists where `train.ranked_lists` is `plackett-luce`. A column `p_chosen` holds soft labels (`p_first_of`).
+    A file of ranked replies is read as lists where `train.ranked_lists` is `plackett-luce`. A column `p_chosen` holds soft labels; where people
+    correct the head, `p_chosen_by_sources` and `p_chosen_by_trusted` do, if they are there.
 
     Args:
         path: the file.
@@ -50,6 +54,7 @@ def train_file(
         raise DataError(
             f"{validation}: holds no pair with a preferred reply to validate on ({len(held)} ties); give others, or leave --validation out"
         )
+    soft, evident = config.train.soft_labels, config.train.people == "correct"
     result = train_reward_model(
         pairs,
         base,
@@ -59,7 +64,8 @@ def train_file(
         seed=config.seed,
         lists=lists,
         validation=held,
-        p_first=p_first_of(pairs, config.train) if config.train.soft_labels else None,
+        p_first=p_first_of(pairs, EVIDENCE if evident else BELIEF) if soft else None,
+        p_trusted=p_first_of(pairs, TRUSTED) if soft and evident else None,
         head_config=config.head,
         resume=resume,
         progress=progress,

@@ -30,6 +30,8 @@ class HeadRows:
         weights: [N].
         num_pairs: pairs they stand for.
         identical: names of pairs that were left out because both replies became the same tokens when they were cut.
+        pair: number of the pair that each row stands for, [N].
+        evidence: that the row's chosen reply is the better one, in [0, 1] (`Labels.evidence`), [N].
         is_people: rows whose label people gave, [N].
         num_people: pairs these stand for.
     """
@@ -40,6 +42,8 @@ class HeadRows:
     weights: NDArray[np.float64]
     num_pairs: int
     identical: list[str]
+    pair: NDArray[np.int64]
+    evidence: NDArray[np.float64]
     is_people: NDArray[np.bool_]
     num_people: int
 
@@ -51,15 +55,15 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
         UserError: no pair is left whose replies differ.
     """
     labels = material.labels
-    weighted = [(pair, labels.weight(pair.pair_id), labels.target(pair)) for pair in material.pairs]
-    weighted += [(pair, labels.weight(ranked.list_id), 1.0) for ranked in material.lists for pair in ranked.pairs()]
-    replies = [Reply(pair.messages, content, named(pair)) for pair, _, _ in weighted for content in (pair.chosen, pair.rejected)]
+    weighted = [(pair, labels.weight(pair.pair_id), labels.target(pair), labels.evidence(pair)) for pair in material.pairs]
+    weighted += [(pair, labels.weight(ranked.list_id), 1.0, 1.0) for ranked in material.lists for pair in ranked.pairs()]
+    replies = [Reply(pair.messages, content, named(pair)) for pair, *_ in weighted for content in (pair.chosen, pair.rejected)]
     vectors = store.features(replies, readout="last")
     chosen, rejected = vectors[::2], vectors[1::2]
     differs = (chosen != rejected).any(1)
     rows = [
         (at, is_turned, weight * share)
-        for at, (_, weight, target) in enumerate(weighted)
+        for at, (_, weight, target, _) in enumerate(weighted)
         if differs[at]
         for is_turned, share in ((False, target), (True, 1.0 - target))
         if share > 0
@@ -68,7 +72,8 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
         raise UserError(
             f"the two replies of each of the {len(weighted)} pairs are the same after they were cut; raise reward.max_length"
         )
-    of_people = np.array([pair.pair_id in material.people for pair, _, _ in weighted], dtype=bool)
+    of_people = np.array([pair.pair_id in material.people for pair, *_ in weighted], dtype=bool)
+    evidence = np.array([told for *_, told in weighted])
     places, turned = np.array([row[0] for row in rows], dtype=int), np.array([row[1] for row in rows], dtype=bool)[:, None]
     return HeadRows(
         chosen=np.where(turned, rejected[places], chosen[places]),
@@ -77,6 +82,8 @@ def head_rows(material: Material, store: FeatureStore) -> HeadRows:
         weights=np.array([row[2] for row in rows], dtype=np.float64),
         num_pairs=int(differs.sum()),
         identical=[weighted[at][0].pair_id for at in np.flatnonzero(~differs)],
+        pair=places,
+        evidence=np.where(turned[:, 0], 1.0 - evidence[places], evidence[places]),
         is_people=of_people[places],
         num_people=int((of_people & differs).sum()),
     )

@@ -43,7 +43,7 @@ class Material:
         """A name by content: everything of the data that decides the result."""
         labels = self.labels
         rows = [
-            f"{pair.pair_id} {pair.label} {labels.weight(pair.pair_id)} {labels.margin(pair)} {labels.target(pair)}"
+            f"{pair.pair_id} {pair.label} {labels.weight(pair.pair_id)} {labels.margin(pair)} {labels.target(pair)} {labels.evidence(pair)}"
             for pair in self.pairs
         ]
         rows += [f"{ranked.list_id} {ranked.ranks} {labels.weight(ranked.list_id)}" for ranked in self.lists]
@@ -82,6 +82,7 @@ def gather(
     *,
     weights: Mapping[str, float] | None = None,
     p_first: Mapping[str, float] | None = None,
+    p_trusted: Mapping[str, float] | None = None,
     validation: Sequence[Pair] | None = None,
     people: Collection[str] | None = None,
 ) -> Material:
@@ -94,6 +95,7 @@ def gather(
         seed: of the draw.
         weights: weight by pair or list id.
         p_first: probability that `first` is the better reply, by pair id; read when `soft_labels` is on.
+        p_trusted: what the source says that people agree with most, likewise; read when people correct the head besides.
         validation: pairs to measure on.
         people: ids of pairs whose label people gave; none: those whose label says so itself.
 
@@ -124,6 +126,7 @@ def gather(
     labels = Labels(
         weights=weights or {},
         p_first=(p_first or {}) if config.soft_labels else {},
+        p_trusted=(p_trusted or {}) if config.soft_labels and config.people == "correct" else {},
         margin_scale=config.margin_scale if config.margins == "strength" else 0.0,
     )
     _check(chosen, chosen_lists, labels)
@@ -147,18 +150,19 @@ def _of_people(pairs: Sequence[Pair], people: Collection[str] | None) -> frozens
     return frozenset(people) & {pair.pair_id for pair in pairs}
 
 
-def p_first_of(pairs: Sequence[Pair], config: TrainConfig) -> dict[str, float]:
+def p_first_of(pairs: Sequence[Pair], columns: Sequence[str]) -> dict[str, float]:
     """Return the probability that `first` wins of pairs that came with one, which speaks of the reply labelled as chosen.
-
-    It stands in the column `p_chosen`; where people's labels correct the head, in `p_chosen_by_sources` if a pair has that.
 
     A pair that stands in several rows gets the mean of what they say, under which its rows together have the loss of each row's own;
     a row without a probability is certain of its label.
 
+    Args:
+        pairs: with their further columns as `meta`.
+        columns: where it stands, the preferred one first.
+
     Raises:
         UserError: one is no number between 0 and 1.
     """
-    columns = ("p_chosen_by_sources", "p_chosen") if config.people == "correct" else ("p_chosen",)
     said: dict[str, list[float]] = {}
     has_one: set[str] = set()
     for pair in pairs:
@@ -215,10 +219,9 @@ def _check(pairs: Sequence[Pair], lists: Sequence[RankedList], labels: Labels) -
         if not (math.isfinite(weight) and weight >= 0):
             raise UserError(f"pair {name}: weight {weight} is not finite, or negative; weights are numbers from 0 up")
     for pair in pairs:
-        if not 0.0 <= labels.target(pair) <= 1.0:
-            raise UserError(
-                f"{named(pair)}: the probability that the chosen reply wins is {labels.target(pair)}; it lies in 0 to 1"
-            )
+        for told in (labels.target(pair), labels.evidence(pair)):
+            if not 0.0 <= told <= 1.0:
+                raise UserError(f"{named(pair)}: the probability that the chosen reply wins is {told}; it lies in 0 to 1")
         if not (math.isfinite(labels.margin(pair)) and labels.margin(pair) >= 0):
             raise UserError(
                 f"{named(pair)}: strength {pair.strength} cannot be a margin; strengths are numbers from 0 up, or set train.margins=none"

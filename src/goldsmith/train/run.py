@@ -55,6 +55,7 @@ def train_reward_model(
     init_head: Head | None = None,
     weights: Mapping[str, float] | None = None,
     p_first: Mapping[str, float] | None = None,
+    p_trusted: Mapping[str, float] | None = None,
     people: Collection[str] | None = None,
     head_config: HeadConfig | None = None,
     features: FeatureStore | None = None,
@@ -78,7 +79,9 @@ def train_reward_model(
         validation: pairs to measure accuracy on, at the end and, where the settings say so, on the way.
         init_head: head on the readout `last` to begin with; none: fitted here.
         weights: weight by pair or list id, 1 where absent.
-        p_first: probability that `first` is the better reply by pair id, learned when `config.soft_labels` is on.
+        p_first: probability that `first` is the better reply by pair id, learned when `config.soft_labels` is on. With
+            `config.people = "correct"` it is evidence: what sources say, and no model's margin.
+        p_trusted: then also what the source says that people agree with most (`train.corrected`).
         people: ids of pairs whose label people gave, for `config.people`; none: those whose label says so itself.
         head_config: penalties of a head fitted here.
         features: an open store of the same base and configuration, to save loading it again.
@@ -93,7 +96,9 @@ def train_reward_model(
     """
     reward_config = reward_config.model_copy(update={"base": str(base)})
     check_trackers(config.track)
-    material = gather(pairs, lists, config, seed, weights=weights, p_first=p_first, validation=validation, people=people)
+    material = gather(
+        pairs, lists, config, seed, weights=weights, p_first=p_first, p_trusted=p_trusted, validation=validation, people=people
+    )
     check_settings(config, len(material.lists), len(material.validation))
     l2s = (head_config or HeadConfig()).l2
     facts = run_facts(material, base, config, reward_config, seed, init_head, l2s, fingerprint)

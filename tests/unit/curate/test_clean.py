@@ -222,13 +222,24 @@ def test_every_row_has_its_fate_in_the_command(tiny: Path, tmp_path: Path, capsy
 
 def test_what_sources_say_speaks_of_the_reply_that_became_the_chosen_one() -> None:
     pair = Pair.from_replies([{"role": "user", "content": "x"}], "yes", "no")
-    decision = {"action": "flip", "label_after": "second", "p_label": 0.9, "p_sources": 0.4, "rule": "recycle-all"}
+    decision = {
+        "action": "flip",
+        "label_after": "second",
+        "p_label": 0.9,
+        "p_sources": 0.4,
+        "p_trusted": 1.0,
+        "rule": "recycle-all",
+    }
     turned = _stays(pair, decision)
     assert turned is not None
     assert (turned["chosen"], turned["p_chosen"], turned["p_chosen_by_sources"]) == (pair.second, 0.9, 0.6)
+    assert turned["p_chosen_by_trusted"] == 0.0
     kept = _stays(pair, decision | {"action": "keep", "label_after": "first"})
     assert kept is not None
-    assert (kept["chosen"], kept["p_chosen_by_sources"]) == (pair.first, 0.4)
+    assert (kept["chosen"], kept["p_chosen_by_sources"], kept["p_chosen_by_trusted"]) == (pair.first, 0.4, 1.0)
+    unsaid = _stays(pair, decision | {"p_sources": None, "p_trusted": None})
+    assert unsaid is not None
+    assert unsaid["p_chosen_by_sources"] is unsaid["p_chosen_by_trusted"] is None
 
 
 def test_features_are_not_computed_twice(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +383,8 @@ def test_the_joint_rule_finds_planted_errors_and_measures_itself() -> None:
     assert {row["rule"] for row in found.decisions[:150]} == {"human"}
     assert {row["rule"] for row, _ in unseen} == {"joint-keep", "recycle-all"}
     # Labels alone say which side they are on, and how often they are right; people's need no such word.
-    assert {row["p_sources"] for row in found.decisions[:150]} == {None}
+    assert {(row["p_sources"], row["p_trusted"]) for row in found.decisions[:150]} == {(None, None)}
+    assert all(row["p_trusted"] == float(row["label_before"] == "first") for row, _ in unseen)
     assert all((row["p_sources"] > 0.5) == (row["label_before"] == "first") for row, _ in unseen)
     assert np.mean([max(row["p_sources"], 1.0 - row["p_sources"]) for row, _ in unseen]) == pytest.approx(0.7, abs=0.07)
     assert found.facts["audit"]["stack"]["value"] > found.facts["audit"]["labels"]["value"]

@@ -18,17 +18,25 @@ def _context(**tables):
 
 def test_soft_labels_are_the_best_model_s_except_where_people_decided():
     rows = [
-        {"pair_id": "one", "rule": "article-keep", "reason": "confident", "p_first": 0.8, "p_sources": None},
-        {"pair_id": "two", "rule": "human", "reason": "gold", "p_first": 0.2, "p_sources": 0.3},
-        {"pair_id": "three", "rule": "article-keep", "reason": "confident", "p_first": None, "p_sources": None},
-        {"pair_id": "four", "rule": "joint-keep", "reason": "likely right", "p_first": 0.9, "p_sources": 0.6},
+        {"pair_id": "one", "rule": "article-keep", "reason": "confident", "p_first": 0.8, "p_sources": None, "p_trusted": None},
+        {"pair_id": "two", "rule": "human", "reason": "gold", "p_first": 0.2, "p_sources": 0.3, "p_trusted": 0.0},
+        {
+            "pair_id": "three",
+            "rule": "article-keep",
+            "reason": "confident",
+            "p_first": None,
+            "p_sources": None,
+            "p_trusted": None,
+        },
+        {"pair_id": "four", "rule": "joint-keep", "reason": "likely right", "p_first": 0.9, "p_sources": 0.6, "p_trusted": 1.0},
         # Where gold carried no estimate, p_first is the best RM's own opinion, and the label stays as certain as it came.
-        {"pair_id": "five", "rule": "joint-keep", "reason": UNDECIDED[0], "p_first": 0.9, "p_sources": None},
+        {"pair_id": "five", "rule": "joint-keep", "reason": UNDECIDED[0], "p_first": 0.9, "p_sources": None, "p_trusted": 1.0},
     ]
     context = _context(decisions=rows)
-    assert _probabilities(context, TrainConfig()) == {"one": 0.8, "four": 0.9}
+    assert _probabilities(context, TrainConfig()) == {"p_first": {"one": 0.8, "four": 0.9}}
     # A head that people correct learns what label and judges say, not what a head said of it before.
-    assert _probabilities(context, TrainConfig(method="head", people="correct")) == {"one": 0.8, "four": 0.6}
+    told = _probabilities(context, TrainConfig(method="head", people="correct"))
+    assert told == {"p_first": {"one": 0.8, "four": 0.6}, "p_trusted": {"four": 1.0}}
 
 
 def test_gold_validation_alone_is_measured_on_and_only_when_asked():

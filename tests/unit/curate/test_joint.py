@@ -68,7 +68,11 @@ def test_truth_and_noise_are_found_where_gold_alone_could_not_tell() -> None:
         assert (found.transitions[name].truth, found.transitions[name].length) == pytest.approx((truth, length), abs=0.3)
     # By the two sources alone, under the noise that was found: no margin, no surface of the truth's own.
     both = sum(found.transitions[name].evidence(said, made["differs"]) for name, said in made["said"].items())
-    np.testing.assert_allclose(found.p_sources, np.clip(_sigmoid(both), 1e-4, 1 - 1e-4))
+    np.testing.assert_allclose(found.said.together, np.clip(_sigmoid(both), 1e-4, 1 - 1e-4))
+    # People agree with one of them more often, and it says something of every pair.
+    hits = {name: np.mean(said[~hidden] == made["human"][~hidden]) for name, said in made["said"].items()}
+    assert found.trust == tuple(sorted(hits, key=lambda name: -hits[name]))
+    np.testing.assert_array_equal(found.said.trusted, made["said"][found.trust[0]])
     # What is said to be 80 to 90 % likely is right about that often.
     sure = np.maximum(found.p_first, 1.0 - found.p_first)[hidden]
     hit = ((found.p_first > 0.5) == (made["truth"] > 0))[hidden]

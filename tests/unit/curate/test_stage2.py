@@ -186,12 +186,18 @@ def test_the_stack_decides_under_its_rule_and_its_probability_is_stored(tmp_path
 
 def test_what_label_and_judges_say_without_a_model_is_stored_where_a_rule_weighs_them(tmp_path: Path) -> None:
     workspace = _workspace(tmp_path, 'curate.keep_rule="joint"')
-    assert {row["p_sources"] for row in _decide(workspace)[0].values()} == {None}
+    assert {(row["p_sources"], row["p_trusted"]) for row in _decide(workspace)[0].values()} == {(None, None)}
     # Labels right with probability 3/4 whatever their surface, and a margin that is none of the sources' business.
     label = Transition(truth=float(np.log(3)), length=0.0, format=0.0, num_pairs=50, wrong=0.25)
     decisions, _ = _decide(workspace, stack=Stack(label=label, judges=None, weight=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0)))
     expected = {"first": 0.75, "second": 0.25, "tie": 0.5}
     assert all(row["p_sources"] == pytest.approx(expected[row["label_before"]]) for row in decisions.values())
+    # Alone it is the most trusted source as well, and is taken at its word.
+    assert {(row["label_before"], row["p_trusted"]) for row in decisions.values()} <= {
+        ("first", 1.0),
+        ("second", 0.0),
+        ("tie", None),
+    }
     assert len({row["p_first"] for row in decisions.values()}) > 3
 
 

@@ -7,6 +7,7 @@ import pytest
 from goldsmith.config.train import TrainConfig
 from goldsmith.errors import UserError
 from goldsmith.pool.sources.lists import RankedList
+from goldsmith.train.file import BELIEF, EVIDENCE, TRUSTED
 from goldsmith.train.material import gather, p_first_of
 from goldsmith.types import Pair
 
@@ -41,7 +42,7 @@ def test_every_pair_given_is_kept_or_counted_with_a_reason():
 def test_a_probability_speaks_of_the_reply_that_was_labelled_as_chosen():
     first, second = _pair("a", "one", "two", meta={"p_chosen": 0.9}), _pair("b", "two", "one", meta={"p_chosen": 0.9})
     assert (first.label, second.label) == ("first", "second")
-    p_first = p_first_of([first, second, _pair("c")], HEAD)
+    p_first = p_first_of([first, second, _pair("c")], BELIEF)
     assert p_first == {first.pair_id: 0.9, second.pair_id: pytest.approx(0.1)}
     labels = gather([first, second], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first).labels
     assert (labels.target(first), labels.target(second)) == (0.9, pytest.approx(0.9))
@@ -51,26 +52,37 @@ def test_a_probability_speaks_of_the_reply_that_was_labelled_as_chosen():
     assert gather([first], [], HEAD, 0, p_first=p_first).labels.target(first) == 1.0  # soft labels are off
 
 
-def test_where_people_correct_the_head_a_probability_without_models_is_learned_if_there_is_one():
-    both = _pair("a", "one", "two", meta={"p_chosen": 0.9, "p_chosen_by_sources": 0.6})
-    belief = _pair("b", "one", "two", meta={"p_chosen": 0.8})
+def test_where_people_correct_the_head_what_sources_say_is_learned_if_it_is_told():
+    told = {"p_chosen": 0.9, "p_chosen_by_sources": 0.6, "p_chosen_by_trusted": 0.0}
+    both, belief = _pair("a", "one", "two", meta=told), _pair("b", "one", "two", meta={"p_chosen": 0.8})
     assert (both.label, belief.label) == ("first", "first")
-    assert p_first_of([both, belief], HEAD) == {both.pair_id: 0.9, belief.pair_id: 0.8}
-    correct = HEAD.model_copy(update={"people": "correct"})
-    assert p_first_of([both, belief], correct) == {both.pair_id: 0.6, belief.pair_id: 0.8}
+    evidence, trusted = p_first_of([both, belief], EVIDENCE), p_first_of([both, belief], TRUSTED)
+    assert (evidence, trusted) == ({both.pair_id: 0.6, belief.pair_id: 0.8}, {both.pair_id: 0.0})
     with pytest.raises(UserError, match="p_chosen_by_sources is 'high'"):
-        p_first_of([_pair("c", meta={"p_chosen": 0.9, "p_chosen_by_sources": "high"})], correct)
+        p_first_of([_pair("c", meta={"p_chosen": 0.9, "p_chosen_by_sources": "high"})], EVIDENCE)
+    # The most trusted source calls the other reply the better one; a pair of which it says nothing has the evidence alone.
+    others = [_pair(f"o{number}") for number in range(20)]
+    config = HEAD.model_copy(update={"people": "correct", "soft_labels": True})
+    given = {"p_first": evidence, "p_trusted": trusted, "people": {pair.pair_id for pair in others}}
+    labels = gather([both, belief, *others], [], config, 0, **given).labels
+    assert [(labels.target(pair), labels.evidence(pair)) for pair in (both, belief, others[0])] == [
+        (0.0, 0.6),
+        (0.8, 0.8),
+        (1.0, 1.0),
+    ]
+    pooled = gather([both, belief, *others], [], config.model_copy(update={"people": "pooled"}), 0, **given).labels
+    assert pooled.target(both) == 0.6
 
 
 def test_a_pair_of_several_rows_has_the_loss_of_each_row_s_own_probability():
     # By hand, for the loss -p log s(m) - (1 - p) log s(-m) with m = r_first - r_second: rows that say 0.9 for the one reply and 0.7 for the
     # other are p = 0.9 and p = 0.3 of `first`, two rows of the mean 0.6 have the same sum; a row that says nothing is certain.
     one, other = _pair("a", "one", "two", meta={"p_chosen": 0.9}), _pair("a", "two", "one", meta={"p_chosen": 0.7})
-    assert p_first_of([one, other], HEAD) == {one.pair_id: pytest.approx(0.6)}
-    assert p_first_of([one, _pair("a", "two", "one")], HEAD) == {one.pair_id: pytest.approx(0.45)}
-    assert p_first_of([_pair("a", "two", "one")], HEAD) == {}
+    assert p_first_of([one, other], BELIEF) == {one.pair_id: pytest.approx(0.6)}
+    assert p_first_of([one, _pair("a", "two", "one")], BELIEF) == {one.pair_id: pytest.approx(0.45)}
+    assert p_first_of([_pair("a", "two", "one")], BELIEF) == {}
     labels = gather(
-        [one, other], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first_of([one, other], HEAD)
+        [one, other], [], HEAD.model_copy(update={"soft_labels": True}), 0, p_first=p_first_of([one, other], BELIEF)
     ).labels
     assert (labels.target(one), labels.target(other)) == (pytest.approx(0.6), pytest.approx(0.4))
 
@@ -108,7 +120,7 @@ def test_strength_is_a_margin_only_when_asked():
 def test_a_value_that_cannot_be_learned_is_named(fields, config, message):
     pair = _pair("a", source_ref="pool.jsonl:3", **fields)
     with pytest.raises(UserError, match=message):
-        gather([pair], [], HEAD.model_copy(update=config), 0, p_first=p_first_of([pair], HEAD))
+        gather([pair], [], HEAD.model_copy(update=config), 0, p_first=p_first_of([pair], BELIEF))
 
 
 def test_nothing_left_says_why():
