@@ -53,7 +53,7 @@ def command(
     with ConsoleProgress() as progress:
         result = clean(file, out, gold=gold, rm=rm, judges=judge is not None, config=config, progress=progress.update)
     emit(result.to_dict(), _told(result.to_dict()), as_json)
-    return PARTIAL if result.failed else 0
+    return PARTIAL if result.failed or result.unanswered else 0
 
 
 def _configured(
@@ -95,6 +95,9 @@ def _told(result: dict[str, Any]) -> str:
     if audit:
         shown = ", ".join(f"{name} {100 * item['value']:.1f} %" for name, item in audit.items())
         lines.append(f"  on the {audit['stack']['pairs']} human labels that decided nothing: {shown} right")
+    if result["unanswered"]:
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in result["unanswered"].items())
+        lines.append(f"  pairs that lack the answer of a judge: {sum(result['unanswered'].values()):,} ({kinds})")
     lines += [f"  note: {text}" for text in result["statements"]]
     lines.append(f"  every row's reasons: {result['decisions_file']}")
     return "\n".join(lines)

@@ -44,6 +44,8 @@ class CleanResult:
         kept, flipped, relabelled: pairs that stay; relabelled are those whose label a person replaced.
         dropped: pairs that go, by reason.
         failed: rows that are no pairs, by reason.
+        unanswered: pairs, those of gold alone included, that lack the answer of a judge, by kind of failure (`curate.judges_said`); the same call
+            asks only for these again.
         statements: sentences for people about gold, judges and models.
         facts: figures: the stack's weights and noise estimates, its accuracy on gold audit, judges' tests.
         out: the clean dataset; None when it was not written.
@@ -63,11 +65,14 @@ class CleanResult:
     out: str | None
     decisions_file: str | None
     decisions: list[dict[str, Any]] = field(repr=False)
+    unanswered: dict[str, int] = field(default_factory=dict)
     dataset: Any = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts, statements and figures as JSON values."""
-        names = ("rows", "kept", "flipped", "relabelled", "dropped", "failed", "statements", "facts", "out", "decisions_file")
+        names = (
+            "rows", "kept", "flipped", "relabelled", "dropped", "failed", "unanswered", "statements", "facts", "out", "decisions_file",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 
@@ -96,6 +101,7 @@ def clean(
 
     Raises:
         UserError: a file cannot be used, no pair is left, or there are too few prompts to fit a model.
+        ProviderError: a judge's server never answered. One that dies on the way ends in `unanswered`.
         StoreError: another process is writing this `out`, or it cannot be written.
     """
     settings = _with_rule(config or GoldsmithConfig())
@@ -146,6 +152,7 @@ class _Job:
         self.config, self.work, self.progress = config, work, progress
         self.statements: list[str] = []
         self.facts: dict[str, Any] = {}
+        self.unanswered: dict[str, int] = {}
 
     def run(
         self, data: str | Path, gold: str | Path | None, out: Path | None, rm: Any, judges: bool, *, is_dataset: bool
@@ -238,24 +245,21 @@ class _Job:
 
     def _judged(self, pairs: Sequence[Pair], human: dict[str, Pair]) -> dict[str, float]:
         """The judges' probabilities; those who do not beat chance on gold were left out by their own test already."""
-        from goldsmith.judge.file import judge_file
+        from goldsmith.curate.judges_said import ask_judges
 
         asked, shown = self.work / "judged.input.jsonl", self.work / "judged.gold.jsonl"
         atomic.write_text(asked, _lines(_own(pair) for pair in pairs))
         atomic.write_text(shown, _lines(_own(pair) for pair in human.values()))
-        out = self.work / "judged.jsonl"
-        result = judge_file(
+        said = ask_judges(
             asked,
-            out,
+            self.work / "judged.jsonl",
             self.config,
-            gold=shown if human else None,
-            progress=lambda done, total: self._show(done, total, "judgements"),
+            shown if human else None,
+            lambda done, total: self._show(done, total, "judgements"),
         )
-        self.facts["judges"] = {name: result.get(name) for name in ("judged", "failed", "judges", "used", "usage")}
-        if human and not result["used"]:
-            self.statements.append("no judge beats chance on gold, so none is used")
-        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-        return {line["pair_id"]: line["p_first"] for line in lines if "p_first" in line}
+        self.facts["judges"], self.unanswered = said.facts, said.unanswered
+        self.statements += said.statements
+        return said.p_first
 
     def _result(
         self,
@@ -271,7 +275,8 @@ class _Job:
             rows=len(rows), kept=actions.get("keep", 0), flipped=actions.get("flip", 0), relabelled=actions.get("relabel", 0),
             dropped=tally["dropped"], failed=dict(failed), statements=[*self.statements, *cleaned.statements],
             facts={**self.facts, **cleaned.facts, "by_reason": tally["by_reason"]}, out=str(out) if out else None,
-            decisions_file=str(_beside(out)) if out else None, decisions=decisions, dataset=_dataset(stays),
+            decisions_file=str(_beside(out)) if out else None, decisions=decisions, unanswered=self.unanswered,
+            dataset=_dataset(stays),
         )  # fmt: skip
         assert result.rows == result.kept + result.flipped + result.relabelled + sum(result.dropped.values()) + failed.total()
         return result
