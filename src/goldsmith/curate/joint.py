@@ -60,7 +60,7 @@ class Joint:
         margin: of `first` over `second` by heads that saw nothing of the pair's context, calibrated, in logits [N].
         p_first: probability that `first` is better by `margin` and the sources, [N]; people's labels are not in it.
         said: by the sources alone, for models that are not to learn their own margins.
-        trust: names of the sources, from the one that people agree with most often on.
+        trust: names of the sources, the one that people agree with most often first.
         rounds: until the estimate stood still.
     """
 

@@ -8,7 +8,7 @@ errors of the estimate; their mean is better than either (design/curation.md).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,9 +49,7 @@ class _Silver:
 
     def plus(self, other: _Silver) -> _Silver:
         """Return the sum of both."""
-        return _Silver(
-            weight=self.weight + other.weight, margin=self.margin + other.margin, drawn=self.drawn + other.drawn
-        )  # fmt: skip
+        return _Silver(weight=self.weight + other.weight, margin=self.margin + other.margin, drawn=self.drawn + other.drawn)
 
 
 def fit_corrected(rows: HeadRows, l2s: Sequence[float], seed: int, num_heads: int) -> tuple[Head, HeadEnsemble | None]:
@@ -78,20 +76,26 @@ def fit_corrected(rows: HeadRows, l2s: Sequence[float], seed: int, num_heads: in
         # Each counts by what it says of these pairs, not by how sure it is.
         silver, evident = (one.over(_spread(differences[others] @ one.weight)) for one in (silver, evident))
         silver = silver.plus(evident)
-    difference, prefer = differences[people], np.ones(int(people.sum()), dtype=bool)
-    # A pair of mean weight counts as one, whatever the unit of the weights, and a soft label's two rows as one together.
-    worth = rows.weights[people] * (rows.num_pairs / rows.weights.sum())
-    weight = corrected(silver.weight, silver.margin, difference, prefer, scale, worth)
+    weight, drawn = _corrected(rows, silver, differences[people], scale, resamples(rows.groups, len(silver.drawn), seed))
     head = dataclasses.replace(found, weight=weight, num_pairs=rows.num_pairs)
-    if frame is None:
-        return head, None
-    heads = []
-    for one, times in zip(silver.drawn, resamples(rows.groups, num_heads, seed), strict=True):
-        drawn = worth * times[people]
+    return head, None if frame is None else dataclasses.replace(frame, weight=drawn)
+
+
+def _corrected(
+    rows: HeadRows, silver: _Silver, difference: Floats, scale: Floats, resampled: Iterable[NDArray[np.int64]]
+) -> tuple[Floats, NDArray[np.float32]]:
+    """The head that people's rows make of silver, [W], and those of resampled contexts, [K, W]; `difference` is of people's rows."""
+    prefer = np.ones(len(difference), dtype=bool)
+    # A pair of mean weight counts as one, whatever the unit of the weights, and a soft label's two rows as one together.
+    worth = rows.weights[rows.is_people] * (rows.num_pairs / rows.weights.sum())
+    weight = corrected(silver.weight, silver.margin, difference, prefer, scale, worth)
+    heads = np.empty_like(silver.drawn, dtype=np.float32)
+    for number, times in enumerate(resampled):
+        drawn, one = worth * times[rows.is_people], silver.drawn[number]
         # Folds within every draw would cost as many fits again, so these margins are a little too sure of themselves. A draw without
         # any of people's contexts says nothing of what they would correct.
-        heads.append(corrected(one, difference @ one, difference, prefer, scale, drawn) if drawn.any() else weight)
-    return head, dataclasses.replace(frame, weight=np.stack(heads).astype(np.float32))
+        heads[number] = corrected(one, difference @ one, difference, prefer, scale, drawn) if drawn.any() else weight
+    return weight, heads
 
 
 def _plain(
