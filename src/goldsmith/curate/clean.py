@@ -18,10 +18,11 @@ import numpy as np
 
 from goldsmith.config import GoldsmithConfig
 from goldsmith.curate.cleaning import Cleaned, Known, clean_pairs, counted
+from goldsmith.curate.columns import Staying, renamed, with_columns
 from goldsmith.curate.decide import HUMAN, MADE_BY
 from goldsmith.curate.evidence import codes
 from goldsmith.errors import UserError
-from goldsmith.pool.sources import Rejected, read_pairs
+from goldsmith.pool.sources import Rejected, read_pairs, read_whole_rows
 from goldsmith.store import atomic
 from goldsmith.store.lock import exclusive
 from goldsmith.store.output import check_output
@@ -90,8 +91,9 @@ def clean(
 
     Args:
         data: a path to pairs in any format that `pool add` reads, or a `datasets.Dataset` with such columns.
-        out: JSONL file of the pairs that stay, under their label, with `p_chosen`, `p_chosen_by_sources`, `p_chosen_by_trusted` and `weight`; `<out>.decisions.jsonl` beside it holds
-            every row's decision with its reasons. None: nothing is written.
+        out: JSONL file of the pairs that stay, under their label, with `p_chosen`, `p_chosen_by_sources`, `p_chosen_by_trusted` and `weight`,
+            and with the input's further columns; `<out>.decisions.jsonl` beside it holds every row's decision with its reasons. None:
+            nothing is written.
         gold: pairs with human labels, likewise; they may be pairs of the dataset or others.
         rm: a reward model (loaded, a folder, a hub id) in place of one fitted to the labels out of fold. It must not have been trained on
             them.
@@ -157,7 +159,8 @@ class _Job:
     def run(
         self, data: str | Path, gold: str | Path | None, out: Path | None, rm: Any, judges: bool, *, is_dataset: bool
     ) -> CleanResult:
-        rows = list(read_pairs(data, max_line_mb=self.config.pool.max_line_mb))
+        whole = list(read_whole_rows(data, max_line_mb=self.config.pool.max_line_mb))
+        rows = [row for row, _ in whole]
         pairs, early = _distinct(rows)
         if not pairs:
             why = Counter(row.reason if isinstance(row, Rejected) else early[place] for place, row in enumerate(rows))
@@ -166,7 +169,13 @@ class _Job:
         known = self._known(pairs, human, rm, judges)
         cleaned = clean_pairs(known, self.config.curate, self.config.head.l2, self.config.seed)
         decisions = _per_row(rows, early, cleaned)
-        stays = [line for line in (_stays(row, decision) for row, decision in zip(rows, decisions, strict=True)) if line]
+        staying = [
+            Staying(pair=row, line=line, further=further)
+            for (row, further), decision in zip(whole, decisions, strict=True)
+            if isinstance(row, Pair) and (line := _stays(row, decision))
+        ]
+        self.statements += [text for text in [renamed(staying)] if text]
+        stays = with_columns(staying)
         if out is not None:
             atomic.write_text(_beside(out), _lines(decisions))
             atomic.write_text(out, _lines(stays))

@@ -336,6 +336,39 @@ def test_a_dataset_may_hold_columns_that_json_lacks(tiny: Path) -> None:
     assert clean(datasets.Dataset.from_list(rows), config=config).rows == 12
 
 
+def _with_columns(count: int) -> list[dict[str, Any]]:
+    told = [{"id": n, "meta": {"tags": [n]}, "score_chosen": 2.0, "score_rejected": 1.0, "weight": n} for n in range(count)]
+    return [{**row, **more, "at": datetime(2026, 1, 1, tzinfo=UTC)} for row, more in zip(_rows(count), told, strict=True)]
+
+
+@pytest.mark.parametrize("container", ["jsonl", "parquet", "dataset"])
+def test_the_inputs_further_columns_come_back_with_the_pairs_that_stay(container: str, tiny: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    data: Any = datasets.Dataset.from_list(_with_columns(20))
+    if container == "jsonl":
+        data = _write(tmp_path / "p.jsonl", [{**row, "at": str(row["at"])} for row in _with_columns(20)])
+    elif container == "parquet":
+        data.to_parquet(tmp_path / "p.parquet")
+        data = tmp_path / "p.parquet"
+    # People turn the first pair and stand by seven others.
+    gold = _write(tmp_path / "g.jsonl", [{"prompt": "Say 0.", "chosen": "no 0", "rejected": "0, please"}, *_rows(8)[1:]])
+    config = GoldsmithConfig.model_validate({"reward": {"base": str(tiny)}})
+    result = clean(data, tmp_path / "o.jsonl", gold=gold, config=config)
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert len(lines) == 20
+    assert [line["id"] for line in lines] == [line["input_weight"] for line in lines] == list(range(20))
+    assert all(line["meta"] == {"tags": [line["id"]]} and line["at"].startswith("2026-01-01") for line in lines)
+    # The reply that people chose is the one that the dataset gave 1.0.
+    assert [(line["score_chosen"], line["score_rejected"]) for line in lines] == [(1.0, 2.0)] + [(2.0, 1.0)] * 19
+    assert "`weight` as `input_weight`" in " ".join(result.statements)
+    assert {"label_origin", "p_chosen_by_sources", "p_chosen_by_trusted", "weight"} <= lines[0].keys()
+    # `train` reads the file as before.
+    origins = [pair.label_origin for pair in read_pairs(tmp_path / "o.jsonl") if isinstance(pair, Pair)]
+    assert origins == ["human"] * 8 + ["unknown"] * 12
+    if container == "dataset":
+        assert result.dataset.to_list() == lines
+
+
 def test_judges_are_not_tested_on_ties_as_if_they_were_decided(tiny: Path, tmp_path: Path) -> None:
     rows = [{"context": row["prompt"], "first": row["chosen"], "second": row["rejected"], "label": "tie"} for row in _rows(20)]
     # Ties and decided pairs of gold, in Goldsmith's own layout.

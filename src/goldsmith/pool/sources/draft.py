@@ -26,7 +26,7 @@ class Draft:
     """A pair as a file tells it, before the structural check. Replies may still be None, empty or equal.
 
     `context` holds plain dicts with `role` and `content` alone; `part` tells drafts of one row apart ("0-2"). `chosen_number` is 1 or 2
-    where the row numbers its responses, else 0.
+    where the row numbers its responses, else 0. `further` are the row's columns beside the pair, where they were asked for (`further.py`).
     """
 
     context: list[Row]
@@ -39,6 +39,7 @@ class Draft:
     meta: Row = field(default_factory=dict)
     part: str = ""
     chosen_number: int = 0
+    further: Row = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

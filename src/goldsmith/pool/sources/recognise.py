@@ -11,6 +11,7 @@ from goldsmith.errors import DataError
 from goldsmith.pool.sources.containers import Container, Document, Record, container_of, documents, records
 from goldsmith.pool.sources.draft import Draft, Format, Reject, Row
 from goldsmith.pool.sources.formats import describe_formats, format_of
+from goldsmith.pool.sources.further import with_further
 from goldsmith.pool.sources.hub import HUB_PREFIX, hub_rows
 from goldsmith.pool.sources.lines import Problem
 from goldsmith.pool.sources.mapped import mapped
@@ -130,23 +131,40 @@ def read_pairs(path: str | Path, column_map: Mapping[str, str] | None = None, ma
         DataError: as `recognise`; or a file that breaks off.
     """
     for draft, name, line in read_drafts(path, column_map, max_line_mb):
-        if isinstance(draft, Rejected):
-            yield draft
-            continue
-        try:
-            yield pair_of(draft, dataset_name(name), reference(name, line, draft.part))
-        except Reject as reject:
-            yield Rejected(name, line, reject.reason, reject.detail)
+        yield _outcome(draft, name, line)
+
+
+def read_whole_rows(path: str | Path, max_line_mb: int = 64) -> Iterator[tuple[Pair | Rejected, Row]]:
+    """Yield what `read_pairs` does, each with its row's further columns (`further.py`); none of a rejected row.
+
+    Raises:
+        DataError: as `read_pairs`.
+    """
+    for draft, name, line in read_drafts(path, None, max_line_mb, further=True):
+        found = _outcome(draft, name, line)
+        yield found, {} if isinstance(draft, Rejected) or isinstance(found, Rejected) else draft.further
+
+
+def _outcome(draft: Draft | Rejected, name: str, line: int) -> Pair | Rejected:
+    if isinstance(draft, Rejected):
+        return draft
+    try:
+        return pair_of(draft, dataset_name(name), reference(name, line, draft.part))
+    except Reject as reject:
+        return Rejected(name, line, reject.reason, reject.detail)
 
 
 def read_drafts(
-    path: str | Path, column_map: Mapping[str, str] | None = None, max_line_mb: int = 64
+    path: str | Path, column_map: Mapping[str, str] | None = None, max_line_mb: int = 64, *, further: bool = False
 ) -> Iterator[tuple[Draft | Rejected, str, int]]:
-    """Yield each draft (or rejected row), the name of its file and its line; as `read_pairs`, before the structural check."""
+    """Yield each draft (or rejected row), the name of its file and its line; as `read_pairs`, before the structural check.
+
+    With `further`, drafts hold the columns of their row beside the pair.
+    """
     if str(path).startswith(HUB_PREFIX):
         name = str(path)
         known, rows = recognised_format(name, hub_rows(name), column_map)
-        yield from drafts(known, rows, name)
+        yield from drafts(with_further(known) if further else known, rows, name)
         return
     inputs = documents(Path(path))
     num_known, refused = 0, None
@@ -161,7 +179,7 @@ def read_drafts(
             yield Rejected(document.name, 0, "unknown-format", str(error).split("\n")[0]), document.name, 0
             continue
         num_known += 1
-        yield from drafts(known, rows, document.name)
+        yield from drafts(with_further(known) if further else known, rows, document.name)
     if not num_known and refused is not None:
         raise DataError(f"{path}: none of its {len(inputs)} data files holds pairs; the last: {refused}")
 
