@@ -1,6 +1,6 @@
 """Evaluating a reward model: `goldsmith eval` against padded batches of 8 over the pairs as listed; and PPE's size through the random engine.
 
-    python benchmarks/eval_speed.py --check    about 50,000 tokens of the evaluation sets, and PPE's size; under five minutes on a quiet machine
+    python benchmarks/eval_speed.py --check    about 30,000 tokens of the evaluation sets, and PPE's size; under five minutes on a quiet machine
     python benchmarks/eval_speed.py --full     300,000 tokens; then every set that is there, once, the smallest first: hours
     python benchmarks/eval_speed.py --benchmark llmbar --benchmark judgebench    of the sets, only these, and nothing else
 
@@ -39,7 +39,7 @@ from speed.table import Figure, load, save, show
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LENGTH, SEED, STEPS = 2048, 0, 6
-CHECK_TOKENS, FULL_TOKENS = 50_000, 300_000
+CHECK_TOKENS, FULL_TOKENS = 30_000, 300_000
 GOAL, MEMORY_GIB, CACHED_S, PPE_S, PPE_GIB = 3.0, 6.0, 10.0, 60.0, 2.0
 PPE_ROWS, PPE_SETS = 16_038, {"MMLU-Pro": 512, "MATH": 512, "GPQA": 512, "IFEval": 512, "MBPP-Plus": 507}
 

@@ -30,11 +30,11 @@ def goldsmith(
 def evaluation(gate: Gate, model: Path, steps: Sequence[Sequence[Item]], max_length: int, dtype: str) -> None:
     """Each step is a list of benchmark items; gives the score of every text by `key_of`, what was scored before from memory."""
     from goldsmith.evaluate.answers import Answerer
-    from goldsmith.evaluate.engines.checkpoint import CheckpointEngine
+    from goldsmith.evaluate.engines.checkpoint import CheckpointEngine, described
     from goldsmith.reward import RewardModel
 
     loaded = RewardModel.load(model, max_length=max_length, dtype=dtype)  # type: ignore[arg-type]
-    answerer = Answerer(CheckpointEngine(loaded, str(model)), None)
+    answerer = Answerer(CheckpointEngine(lambda: loaded, described(loaded, str(model))), None)
     for step in steps:
         gate.wait()
         answers, ids, _ = answerer.answer(step)

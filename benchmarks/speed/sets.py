@@ -15,7 +15,7 @@ from pathlib import Path
 
 from goldsmith.benchdata.catalogue import require_benchmark
 from goldsmith.benchdata.suite import BenchmarkData, Suite, find_suite
-from goldsmith.evaluate.engines.checkpoint import CheckpointEngine
+from goldsmith.evaluate.engines.checkpoint import CheckpointEngine, described
 from goldsmith.evaluate.engines.engine import Progress, Rated, Text
 from goldsmith.evaluate.runner import evaluate_engines
 from goldsmith.evaluate.scoring.rule import Settings
@@ -58,7 +58,7 @@ class Clocked(CheckpointEngine):
     """A checkpoint that enters every chunk into an account when its scores are kept."""
 
     def __init__(self, model: RewardModel, spec: str, enter: Callable[[int, int, float], None]) -> None:
-        super().__init__(model, spec, NAME)
+        super().__init__(lambda: model, described(model, spec, NAME))
         self._enter = enter
 
     def rate(self, texts: Sequence[Text], progress: Progress | None = None) -> Iterator[list[tuple[Text, Rated]]]:

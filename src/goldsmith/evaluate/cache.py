@@ -11,11 +11,14 @@ from typing import Any, Self
 from goldsmith.errors import StoreError
 from goldsmith.evaluate.engines.engine import Rated
 
+SCORES_FILE = "scores.sqlite"
+"""Name of the file in an evaluation's folder."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS models (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS scores (
     model INTEGER NOT NULL, text BLOB NOT NULL, value REAL NOT NULL, tokens INTEGER, cut INTEGER NOT NULL, PRIMARY KEY (model, text)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS descriptions (key TEXT PRIMARY KEY, description TEXT NOT NULL);
 """
 _VERSION = 1
 _AT_ONCE = 500
@@ -72,11 +75,20 @@ class ScoreCache:
         rows = [
             (model, bytes.fromhex(name), rated.value, rated.tokens, rated.cut) for name, rated in items if rated.value is not None
         ]
-        try:
-            with self._database:
-                self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", rows)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: scores cannot be kept ({error}); free some space, or name another file") from None
+        self._write("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", rows)
+
+    def description(self, key: str) -> str | None:
+        """Return what was kept of a model under this key."""
+        found = self._run("SELECT description FROM descriptions WHERE key = ?", [key])
+        return str(found[0][0]) if found else None
+
+    def keep_description(self, key: str, description: str) -> None:
+        """Keep what is known of a model that could be opened, so that it need not be opened to know it.
+
+        Raises:
+            StoreError: as `put`.
+        """
+        self._write("INSERT OR REPLACE INTO descriptions VALUES (?, ?)", [(key, description)])
 
     def close(self) -> None:
         """Close the file."""
@@ -94,6 +106,13 @@ class ScoreCache:
                 self._run("INSERT OR IGNORE INTO models (digest) VALUES (?)", [digest])
             self._models[digest] = int(self._run("SELECT id FROM models WHERE digest = ?", [digest])[0][0])
         return self._models[digest]
+
+    def _write(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        try:
+            with self._database:
+                self._database.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: scores cannot be kept ({error}); free some space, or name another file") from None
 
     def _run(self, statement: str, values: Sequence[object]) -> list[Any]:
         try:

@@ -63,7 +63,7 @@ def evaluate_models(
     found = find_suite(folder, [*benchmarks, *settings.evaluate.benchmarks], only=only)
     names = [label_of(model) for model in chosen]
     _names_differ(names)
-    openers = [opener(model, settings, out, answers) for model in chosen]
+    openers = [opener(model, settings, out, answers, cache) for model in chosen]
     drawn = Settings(seed=settings.seed, resamples=settings.evaluate.bootstrap)
     evaluation = evaluate_engines(openers, found, out, drawn, labels=names, cache=cache, progress=progress)
     if report:

@@ -18,7 +18,7 @@ from goldsmith.benchdata.suite import BenchmarkData, Suite
 from goldsmith.errors import GoldsmithError, UserError
 from goldsmith.evaluate.answers import Answerer
 from goldsmith.evaluate.blame import ModelFailed, blamed, none_left
-from goldsmith.evaluate.cache import ScoreCache
+from goldsmith.evaluate.cache import SCORES_FILE, ScoreCache
 from goldsmith.evaluate.engines.engine import Answer, Engine
 from goldsmith.evaluate.items import ItemWriter
 from goldsmith.evaluate.result import (
@@ -93,7 +93,7 @@ def evaluate_engines(
     results: list[EvalResult] = []
     folders: list[Path] = []
     errors: dict[str, GoldsmithError] = {}
-    with exclusive(out / ".lock", f"the evaluation in {out}"), ScoreCache(cache or out / "scores.sqlite") as scores:
+    with exclusive(out / ".lock", f"the evaluation in {out}"), ScoreCache(cache or out / SCORES_FILE) as scores:
         for number, opened in enumerate(engines):
             try:
                 with blamed():

@@ -1,6 +1,7 @@
 """Servers in every dialect, stored scores, judges and checkpoints: what they are asked, what is read, and how they fail."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -418,3 +419,48 @@ def test_a_checkpoint_scores_as_reward_model_does_empty_replies_too(tiny: Path, 
     assert long.cut > 0
     assert long.tokens == 64 + long.cut
     assert engine.info.facts["max_length"] == 64
+
+
+def test_a_checkpoint_that_was_opened_before_is_not_loaded_until_something_must_be_scored(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from goldsmith.reward import RewardModel
+
+    load, loads = RewardModel.load, []
+    monkeypatch.setattr(RewardModel, "load", lambda *args, **settings: loads.append(args) or load(*args, **settings))
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    model = EvalModelConfig(model=str(folder))
+    first, again = (opener(model, GoldsmithConfig(), tmp_path)() for _ in range(2))
+    assert (len(loads), again.info) == (1, first.info)
+    scores = [[rated for part in engine.rate(texts(2)) for _, rated in part] for engine in (first, again)]
+    assert (len(loads), scores[1]) == (2, scores[0])
+    # Other settings, or another file, are another model.
+    opener(EvalModelConfig(model=str(folder), max_length=64), GoldsmithConfig(), tmp_path)()
+    (folder / "goldsmith.json").write_text('{"pooling": "as-published"}')
+    changed = opener(model, GoldsmithConfig(), tmp_path)()
+    assert (len(loads), changed.info.facts["pooling"]) == (4, "as-published")
+
+
+def test_scores_of_another_arithmetic_are_not_taken_for_a_models_own(tiny: Path, tmp_path: Path) -> None:
+    digests = []
+    for dtype in ("float32", "bfloat16"):
+        model = EvalModelConfig(model=str(tiny), dtype=dtype)
+        digests.append(opener(model, GoldsmithConfig(), tmp_path)().info.digest)
+    assert digests[0] != digests[1]
+
+
+def test_a_model_that_computes_otherwise_here_than_where_its_scores_were_kept_is_refused(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from goldsmith.reward import classifier
+
+    model = EvalModelConfig(model=str(tiny))
+    monkeypatch.setattr(classifier, "choose_dtype", lambda _wanted, _device: torch.bfloat16)
+    opener(model, GoldsmithConfig(), tmp_path)()
+    monkeypatch.setattr(classifier, "choose_dtype", lambda _wanted, _device: torch.float32)
+    engine = opener(model, GoldsmithConfig(), tmp_path)()
+    with pytest.raises(UserError, match="kept in bfloat16, and here it would compute in float32; name another --score-cache, or"):
+        next(iter(engine.rate(texts(1))))

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from goldsmith.config import GoldsmithConfig
 from goldsmith.config.evaluate import EvalModelConfig
 from goldsmith.errors import UserError
+from goldsmith.evaluate.cache import SCORES_FILE
 from goldsmith.evaluate.engines.dialects import DIALECTS
 from goldsmith.evaluate.engines.engine import Engine
 from goldsmith.evaluate.engines.shipped import SHIPPED, shipped
@@ -28,7 +29,9 @@ def label_of(model: EvalModelConfig) -> str:
     return spec.removeprefix(JUDGE).rstrip("/").rsplit("/", 1)[-1]
 
 
-def opener(model: EvalModelConfig, config: GoldsmithConfig, out: Path, answers: Path | None = None) -> Callable[[], Engine]:
+def opener(
+    model: EvalModelConfig, config: GoldsmithConfig, out: Path, answers: Path | None = None, scores: Path | None = None
+) -> Callable[[], Engine]:
     """Return what opens the engine of a model; what can be wrong without loading anything is said at once.
 
     Args:
@@ -36,6 +39,7 @@ def opener(model: EvalModelConfig, config: GoldsmithConfig, out: Path, answers: 
         config: sections `llm` and `seed`.
         out: the evaluation's folder, for a judge's ledger.
         answers: a judge's ledger; None: `llm.sqlite` in `out`.
+        scores: SQLite file of scores; None: `scores.sqlite` in `out`.
 
     Raises:
         UserError: an unknown dialect or judge, an address without scheme, a file that is not there.
@@ -50,7 +54,7 @@ def opener(model: EvalModelConfig, config: GoldsmithConfig, out: Path, answers: 
         return _judge(spec.removeprefix(JUDGE), model, config, answers or out / "llm.sqlite")
     if "://" in spec:
         return _http(spec, model)
-    return lambda: _checkpoint(model)
+    return _checkpoint(model, scores or out / SCORES_FILE)
 
 
 def _scores(path: Path, name: str) -> Callable[[], Engine]:
@@ -101,12 +105,10 @@ def _http(spec: str, model: EvalModelConfig) -> Callable[[], Engine]:
     return opened
 
 
-def _checkpoint(model: EvalModelConfig) -> Engine:
-    from goldsmith.evaluate.engines.checkpoint import CheckpointEngine
-    from goldsmith.reward.checkpoint import locate
-    from goldsmith.reward.model import RewardModel
+def _checkpoint(model: EvalModelConfig, scores: Path) -> Callable[[], Engine]:
+    def opened() -> Engine:
+        from goldsmith.evaluate.engines.checkpoint import open_checkpoint
 
-    loaded = RewardModel.load(
-        model.model, max_length=model.max_length, dtype=model.dtype, pooling=model.pooling, truncation_side=model.truncation_side
-    )
-    return CheckpointEngine(loaded, model.model, model.name, locate(model.model))
+        return open_checkpoint(model, scores)
+
+    return opened
