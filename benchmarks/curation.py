@@ -20,25 +20,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from curation_parts import pandalm
-from curation_parts.arms import ARMS, final_head
-from curation_parts.data import READOUT, Data, read, split, synthetic
+from curation_parts.arms import ARMS
+from curation_parts.cells import measured
+from curation_parts.data import READOUT, Data, read, synthetic
 from curation_parts.figure import write_figures
-from curation_parts.lab import Lab
-from curation_parts.noise import judge_choices, noisy_labels
-from curation_parts.outcomes import Cell, cell_of, encoded
+from curation_parts.outcomes import Cell, cell_of, results_of
 from curation_parts.potency import labels_needed
 from curation_parts.summary import summarise
 from curation_parts.table import retrieval_table, table
-from curation_parts.training import Training
-from curation_parts.wall import Scorer, build
 from goldsmith.store import atomic
 
 KINDS = ("uniform", "length", "format")
 ALL = 10**9
-THRESHOLDS = tuple(round(0.5 + 0.025 * step, 3) for step in range(20))
 
 
 def main() -> int:
@@ -72,7 +66,7 @@ def main() -> int:
         return 0
     cells = list(planned(arguments))
     path = arguments.work / f"results-{name}.jsonl"
-    results = compared(_read_lines(path)) if arguments.report else run(data, cells, arguments.arms, path)
+    results = compared(results_of(path)) if arguments.report else run(data, cells, arguments.arms, path)
     summary = summarise(results, data)
     needed = labels_needed(results, data)
     lines = [*table(summary), *retrieval_table(needed)]
@@ -134,7 +128,7 @@ def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def run(data: Data, cells: list[Cell], arms: list[str], path: Path) -> list[dict[str, Any]]:
     """Return the results of every cell and arm; those that stand in the file are not computed again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = {(row["cell"], row["arm"]): row for row in _read_lines(path)}
+    known = {(row["cell"], row["arm"]): row for row in results_of(path)}
     wanted = []
     for number, cell in enumerate(cells, 1):
         missing = [arm for arm in ["clean", *arms] if (cell.key, arm) not in known]
@@ -146,67 +140,6 @@ def run(data: Data, cells: list[Cell], arms: list[str], path: Path) -> list[dict
                 stream.write(json.dumps(known[(cell.key, arm)]) + "\n")
         wanted += [known[(cell.key, arm)] for arm in ["clean", *arms]]
     return wanted
-
-
-def measured(data: Data, cell: Cell, arms: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Train arms in one cell and measure them; each gets a fresh oracle with the cell's budget, and all share fits of equal training sets."""
-    if not arms:
-        return
-    pool_rows, test_rows = split(data, cell.size, cell.seed)
-    truth, replies = np.asarray(data.truth)[pool_rows], data.replies.of(pool_rows)
-    label = noisy_labels(truth, replies.length, replies.format, cell.noise, cell.rate, cell.seed)  # type: ignore[arg-type]
-    judge = judge_choices(truth, replies.length, cell.judge, cell.seed)
-    budget = round(cell.budget * len(pool_rows))
-    memo: dict[Any, Any] = {}
-    for arm in arms:
-        pool, oracle, scorer = build(data.replies, data.truth, data.gap, pool_rows, test_rows, label, judge, budget, cell.seed)
-        lab = Lab(pool, oracle, cell.seed, memo)
-        everything = np.ones(lab.num, dtype=bool)
-        training = Training(use=everything, p_first=scorer.clean().astype(float)) if arm == "clean" else ARMS[arm](lab)
-        found = {test: encoded(right) for test, right in outcomes(scorer, final_head(lab, training)).items()}
-        longer = {test: encoded(scorer.right(test, replies.length)) for test, replies in scorer.tests.items()}
-        row = {
-            "right": found,
-            "longer": longer if arm == "clean" else {},
-            "labels_read": len(oracle.log),
-            "pairs": int(training.use.sum()),
-            "quality": scorer.decisions(training.kept, training.flipped) if training.kept is not None else None,
-            "curve": threshold_curve(scorer, pool.label, training.belief) if training.belief is not None else None,
-            "pool": lab.num,
-        }
-        yield arm, row
-
-
-def threshold_curve(scorer: Scorer, label: Any, belief: Any) -> list[dict[str, float]]:
-    """Precision and recall of keeping and flipping at every threshold; `expected` is the precision of keep that the beliefs themselves promise."""
-    right = np.where(label, belief, 1.0 - belief)
-    rows = []
-    for bar in THRESHOLDS:
-        kept = right > bar
-        rows.append(
-            {
-                "sure_above": bar,
-                "expected": float(right[kept].mean()) if kept.any() else 1.0,
-                **scorer.decisions(kept, 1.0 - right > bar),
-            }
-        )
-    return rows
-
-
-def outcomes(scorer: Scorer, weight: Any) -> dict[str, Any]:
-    """Whether each test pair is ranked rightly, by test."""
-    return {name: scorer.right(name, replies.difference @ weight) for name, replies in scorer.tests.items()}
-
-
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """Whole lines; a torn last one is owed again."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []:
-        if line.endswith("\n"):
-            found.append(json.loads(line))
-    if path.is_file():
-        path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
-    return found
 
 
 if __name__ == "__main__":

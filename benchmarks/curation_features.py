@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--base", default="embedded")
     parser.add_argument("--only", choices=["all", "pool"], default="all", help="pool and test alone, or the evaluation sets too")
     arguments = parser.parse_args()
-    data = _data()
+    data = evaluation_data()
     _check_settings(
         arguments.out,
         {"reply_tokens": arguments.reply_tokens, "base": arguments.base, "states": [*map(str, LAYERS), f"last {DEPTH}"]},
@@ -65,7 +65,7 @@ def main() -> int:
     return 0
 
 
-def _data() -> Path:
+def evaluation_data() -> Path:
     folder = os.environ.get("GOLDSMITH_DATA")
     if not folder:
         raise SystemExit("FAILED: GOLDSMITH_DATA does not name a folder of evaluation data (docs/data.md)")

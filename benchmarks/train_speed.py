@@ -2,6 +2,7 @@
 
     python benchmarks/train_speed.py --check    a fixed sample (auto-j, 1 step after one of warm-up), at most five minutes
     python benchmarks/train_speed.py --full     20 steps after 3 of warm-up on each kind of data; resumable (--work)
+    python benchmarks/train_speed.py --full --kind "long contexts"    one kind of data; its figures serve the whole later
 
 Every contender makes the same optimizer steps on the same pairs from the same float32 weights, in a process of its own; the steps
 alternate, a ratio is the median over steps of one's seconds through the other's. The arithmetic is bfloat16 where the processor
@@ -39,9 +40,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="a fixed sample (the default)")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--kind", action="append", choices=["auto-j", "alpacaeval", "long contexts"], help="of --full, only this; may be given again")  # fmt: skip
     parser.add_argument("--work", type=Path, default=ROOT / ".work" / "train_speed")
     parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"], default="auto")
     arguments = parser.parse_args()
+    if arguments.kind and not arguments.full:
+        parser.error("--kind needs --full")
     import torch
 
     dtype = str(choose_dtype(arguments.dtype, torch.device("cpu"))).removeprefix("torch.")
@@ -55,7 +59,8 @@ def main() -> int:
     if arguments.full:
         kinds["alpacaeval"] = lambda: real_pairs("alpacaeval", BATCH * (steps + warmup))
         kinds["long contexts"] = lambda: long_pairs(arguments.work, BATCH * (steps + warmup), max_length)
-    for kind, pairs in kinds.items():
+    for kind in arguments.kind or kinds:
+        pairs = kinds[kind]
         path = arguments.work / f"{kind.replace(' ', '-')}-{dtype}-{max_length}-{steps}.json"
         found = load(path) if arguments.full else None
         if found is None:

@@ -9,6 +9,7 @@ import base64
 import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,17 @@ class Cell:
 def cell_of(row: dict[str, Any]) -> Cell:
     """The cell of a line of results."""
     return Cell(**json.loads(row["cell"]))
+
+
+def results_of(path: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of a file of results, none where it is not there; a torn last one is taken out, and owed again."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []:
+        if line.endswith("\n"):
+            found.append(json.loads(line))
+    if path.is_file():
+        path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    return found
 
 
 class Outcomes:

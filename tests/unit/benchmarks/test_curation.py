@@ -14,7 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import curation
-from curation_parts import arms, data, lab, noise, outcomes, peers, potency, summary, table, wall
+from curation_parts import arms, cells, data, lab, noise, outcomes, peers, potency, summary, table, wall
 
 CELL = outcomes.Cell(size=300, noise="uniform", rate=0.4, judge=0.75, budget=0.1, seed=1)
 
@@ -141,7 +141,7 @@ def test_a_known_answer_comes_out_and_a_second_call_computes_nothing(
     assert found["against_peers"]["peer"] == "LLM labels + gold"
     with path.open("a") as stream:
         stream.write('{"torn')
-    monkeypatch.setattr(curation, "ARMS", dict.fromkeys(arms.ARMS, lambda _: pytest.fail("computed again")))
+    monkeypatch.setattr(cells, "ARMS", dict.fromkeys(arms.ARMS, lambda _: pytest.fail("computed again")))
     assert curation.run(pairs, [CELL], names, path) == rows
     shown = "\n".join(table.table(summary.summarise(rows, pairs)))
     assert "| longer wins |" in shown
@@ -211,7 +211,7 @@ def test_the_curve_counts_what_is_kept_and_flipped_at_each_threshold(pairs: data
     pool, _, scorer = _built(pairs, pairs.truth, label, judge)
     # A belief that knows the truth, and says so at 0.8: below that everything right is kept and everything wrong flipped, above it nothing.
     belief = np.where(pairs.truth[rows], 0.8, 0.2)
-    found = {row["sure_above"]: row for row in curation.threshold_curve(scorer, pool.label, belief)}
+    found = {row["sure_above"]: row for row in cells.threshold_curve(scorer, pool.label, belief)}
     assert (found[0.7]["keep_precision"], found[0.7]["keep_recall"], found[0.7]["flip_precision"], found[0.7]["flip_recall"]) == (
         1,
         1,

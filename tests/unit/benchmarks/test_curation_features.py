@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,43 +13,17 @@ sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import curation_features
 from curation_parts import data, sources
-from goldsmith.reward.tiny import write_tiny_model
-
-MODELS = [f"m{number}" for number in range(24)]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    rows = [
-        {
-            "id": f"r{number}", "prompt": [{"role": "user", "content": f"Secret question {number // 4}?"}], "chosen": f"long answer {number}",
-            "rejected": f"no {number}",
-            "meta": {"chosen_model": MODELS[number % 24], "rejected_model": MODELS[(number * 7 + 1) % 24], "logit_gap": 4.0},
-        }
-        for number in range(160)
-    ]  # fmt: skip
-    with gzip.open(tmp_path / "pool_alpacaeval.jsonl.gz", "wt") as stream:
-        stream.write("".join(json.dumps(row) + "\n" for row in rows))
-    tiny = write_tiny_model(tmp_path / "tiny", seed=3)
-    vectors = lambda self, texts: SimpleNamespace(vectors=np.ones((len(texts), 4), dtype=np.float32))
-    monkeypatch.setattr("goldsmith.retrieve.embed.Embedder.embed", vectors)
-    monkeypatch.setenv("GOLDSMITH_DATA", str(tmp_path))
-    for name, value in (("CHUNK", 16), ("DEPTH", 2), ("LAYERS", (1, 2))):
-        monkeypatch.setattr(curation_features, name, value)
-    out = tmp_path / "out"
-    monkeypatch.setattr(sys, "argv", ["x", "--out", str(out), "--base", str(tiny), "--only", "pool", "--pairs", "20"])
-    return out
-
-
-def test_pairs_are_read_back_and_hold_no_text(folder: Path) -> None:
+def test_pairs_are_read_back_and_hold_no_text(features: Path) -> None:
     assert curation_features.main() == 0
-    found = data.read(folder, ("1", "2"))
+    found = data.read(features, ("1", "2"))
     assert found.replies.difference.shape[1] == 64
     assert (found.group == "pool").sum() == 20
     assert set(found.truth.tolist()) == {True, False}
     # The longer reply is the chosen one here.
     assert ((found.replies.length > 0) == found.truth).all()
-    assert "Secret" not in (folder / "pairs.jsonl").read_text()
+    assert "Secret" not in (features / "pairs.jsonl").read_text()
     pool, tests = data.split(found, None, 1)
     prompts = np.array(found.replies.prompts)
     assert not {*prompts[pool]} & {*prompts[found.group == "test"]}
@@ -60,7 +31,7 @@ def test_pairs_are_read_back_and_hold_no_text(folder: Path) -> None:
     assert found.has_new_model[tests[data.NEW_MODELS]].all()
 
 
-def test_a_killed_call_goes_on_and_what_is_there_is_a_prefix(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_call_goes_on_and_what_is_there_is_a_prefix(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = curation_features.StateReader.states, [0]
 
     def killed(self: Any, replies: Any) -> Any:
@@ -72,16 +43,16 @@ def test_a_killed_call_goes_on_and_what_is_there_is_a_prefix(folder: Path, monke
     monkeypatch.setattr(curation_features.StateReader, "states", killed)
     with pytest.raises(KeyboardInterrupt):
         curation_features.main()
-    part = data.read(folder, ("1",))
+    part = data.read(features, ("1",))
     # Sixteen distinct replies are the first eight pool pairs, by prompt; a prefix of the pool's own order is at most those.
     assert 0 < (part.group == "pool").sum() <= 8
-    before = {path: path.stat().st_mtime_ns for path in (folder / "cache").glob("*.npz")}
+    before = {path: path.stat().st_mtime_ns for path in (features / "cache").glob("*.npz")}
     assert curation_features.main() == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert (data.read(folder, ("1",)).group == "pool").sum() == 20
+    assert (data.read(features, ("1",)).group == "pool").sum() == 20
 
 
-def test_other_settings_in_the_same_folder_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_in_the_same_folder_are_refused(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     curation_features.main()
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--reply-tokens", "64"])
     with pytest.raises(SystemExit, match="was begun with"):
