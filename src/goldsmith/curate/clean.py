@@ -177,8 +177,7 @@ class _Job:
         self.statements += [text for text in [renamed(staying)] if text]
         stays = with_columns(staying)
         if out is not None:
-            atomic.write_text(_beside(out), _lines(decisions))
-            atomic.write_text(out, _lines(stays))
+            atomic.write_together({_beside(out): _lines(decisions).encode(), out: _lines(stays).encode()})
         return self._result(rows, decisions, cleaned, out, stays if is_dataset else None)
 
     def _human(self, path: str | Path | None) -> dict[str, Pair]:

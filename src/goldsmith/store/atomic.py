@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,19 +34,40 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         StoreError: the disk is full or the folder cannot be written; the old file is untouched.
     """
-    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}")
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        except BaseException:
+    write_together({path: data})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Replace several files that belong together; none is replaced before all are on disk.
+
+    Only a kill between two renames leaves some of them old; what makes them runs again.
+
+    Raises:
+        StoreError: the disk is full or the folder cannot be written; the old files are untouched.
+    """
+    aside: dict[Path, Path] = {}
+    try:
+        for path, data in files.items():
+            with explained(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                aside[path] = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}-{path.name}")
+                _write_synced(aside[path], data)
+        for path, temporary in aside.items():
+            with explained(path):
+                os.replace(temporary, path)
+    finally:
+        for temporary in aside.values():
             temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+    for folder in {path.parent for path in files}:
+        with explained(folder):
+            sync_folder(folder)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 @contextmanager
