@@ -464,3 +464,15 @@ def test_a_model_that_computes_otherwise_here_than_where_its_scores_were_kept_is
     engine = opener(model, GoldsmithConfig(), tmp_path)()
     with pytest.raises(UserError, match="kept in bfloat16, and here it would compute in float32; name another --score-cache, or"):
         next(iter(engine.rate(texts(1))))
+
+
+def test_files_that_change_between_opening_and_scoring_are_another_model(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny, folder)
+    first, again = (opener(EvalModelConfig(model=str(folder)), GoldsmithConfig(), tmp_path)() for _ in range(2))
+    shutil.rmtree(folder)
+    write_tiny_model(folder, seed=4, num_labels=1)
+    # The first was loaded when it was opened.
+    assert [rated.failure for part in first.rate(texts(1)) for _, rated in part] == [""]
+    with pytest.raises(UserError, match="its files changed while it was evaluated"):
+        next(iter(again.rate(texts(1))))

@@ -48,16 +48,12 @@ class CheckpointEngine(TextEngine):
         """The loaded model.
 
         Raises:
-            UserError: it cannot be loaded; or it computes otherwise than when it was described, on another machine for one.
+            UserError: it cannot be loaded; or it is not what was described: its files have changed since, or this machine computes otherwise.
         """
         if self._model is None:
             model = self._load()
-            found = _digest(model)
-            if found != self.info.digest:
-                raise UserError(
-                    f"{self.info.spec}: its scores were kept in {self.info.facts.get('dtype')}, and here it would compute in "
-                    f"{model.facts()['dtype']}; name another --score-cache, or give --dtype {self.info.facts.get('dtype')}"
-                )
+            if _digest(model) != self.info.digest:
+                raise UserError(_why_other(self.info, model))
             model.renderer.allows_empty = True
             self._model = model
         return self._model
@@ -127,6 +123,13 @@ def _digest(model: RewardModel) -> str:
     """What decides a score: the arithmetic too, unless it is float32."""
     dtype = model.facts()["dtype"]
     return model.digest if dtype == "float32" else digest([model.digest, dtype])
+
+
+def _why_other(info: ModelInfo, model: RewardModel) -> str:
+    then, now = info.facts.get("dtype"), model.facts()["dtype"]
+    if then == now:
+        return f"{info.spec}: its files changed while it was evaluated; run the same again once they are written"
+    return f"{info.spec}: its scores were kept in {then}, and here it would compute in {now}; name another --score-cache, or give --dtype {then}"
 
 
 def _opening_key(folder: Path, model: EvalModelConfig) -> str:
