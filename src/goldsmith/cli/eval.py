@@ -77,6 +77,7 @@ class EvalCommand(click.Group):
 @click.option("--only", multiple=True, metavar="NAME", help="Only this benchmark of those found.")
 @click.option("--max-length", type=click.IntRange(min=16), help="Tokens of a conversation at most, for checkpoints.")
 @click.option("--truncation-side", type=click.Choice(["left", "right"]), help="The end of a longer conversation that is cut.")
+@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16"]), help="Arithmetic of checkpoints' trunks.")
 @click.option(
     "--pooling", type=click.Choice(["as-published"]), help="Load checkpoints whose authors pooled elsewhere, and record it."
 )

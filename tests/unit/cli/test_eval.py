@@ -8,6 +8,7 @@ import pytest
 
 import bench_files
 from goldsmith.cli.main import run
+from goldsmith.reward.tiny import write_tiny_model
 
 
 def test_eval_prints_results_and_absent_benchmarks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,6 +22,20 @@ def test_eval_prints_results_and_absent_benchmarks(tmp_path: Path, capsys: pytes
     assert run([*command, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [result["model"]["name"] for result in told["results"]] == ["random", "best"]
+
+
+def test_scores_of_each_arithmetic_are_kept_apart_and_a_second_run_scores_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = write_tiny_model(tmp_path / "tiny", seed=3, num_labels=1)
+    data = bench_files.write_lines(tmp_path / "jb.jsonl", [bench_files.judgebench(place) for place in range(2)])
+    seen = []
+    for dtype in ("float32", "bfloat16", "float32"):
+        options = ["--dtype", dtype, "--benchmark", f"JudgeBench={data}", "--out", str(tmp_path / "out"), "--no-report", "--json"]
+        assert run(["eval", str(tiny), *options]) == 0
+        (result,) = json.loads(capsys.readouterr().out)["results"]
+        seen.append((result["model"]["facts"]["dtype"], result["num_scored"]))
+    assert seen == [("float32", 4), ("bfloat16", 4), ("float32", 0)]
 
 
 def test_missing_scores_give_a_partial_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
