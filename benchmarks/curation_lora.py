@@ -30,6 +30,7 @@ from curation_parts.sources import Source
 from goldsmith.config.reward import RewardConfig
 from goldsmith.config.train import LoraConfig, TrainConfig
 from goldsmith.evaluate.statistics import Estimate, accuracy, paired_difference
+from goldsmith.identity import digest
 from goldsmith.reward.checkpoint import locate, quiet_loading
 from goldsmith.reward.model import RewardModel
 from goldsmith.store import atomic
@@ -62,7 +63,7 @@ def main() -> int:
     arguments = parser.parse_args()
     data = read(arguments.features, tuple(arguments.readout))
     work = arguments.work / named(arguments)
-    base = shallow(arguments.base, arguments.layers, arguments.work / f"base-{arguments.layers}")
+    base = shallow(arguments.base, arguments.layers, arguments.work)
     texts = Texts(data, base, arguments.reply_tokens)
     for seed in range(1, arguments.seeds + 1):
         run_seed(data, texts, base, work, seed, arguments)
@@ -71,18 +72,20 @@ def main() -> int:
 
 
 def named(arguments: argparse.Namespace) -> str:
-    """Return the folder's name: whatever decides a result, but the arms and the seeds."""
-    told = "{noise}-{rate}-{judge}-{budget}-{pool}-{tests}-{reply_tokens}-{layers}-{adapt}-{epochs}-{batch_size}"
-    return told.format_map(vars(arguments))
+    """Return the folder's name: whatever decides a result decides it; arms and seeds stand in its lines."""
+    decides = {name: value for name, value in vars(arguments).items() if name not in ("work", "arms", "seeds")}
+    told = "{noise}-{rate}-{pool}-{layers}".format_map(decides)
+    return f"{told}-{digest({name: str(value) for name, value in decides.items()})[:12]}"
 
 
-def shallow(base: str, layers: int, folder: Path) -> Path:
+def shallow(base: str, layers: int, work: Path) -> Path:
     """Return a folder with a base's first layers, embeddings, final norm and tokenizer; the base's own where it has no more layers."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     source = locate(base)
     if layers >= AutoConfig.from_pretrained(source).num_hidden_layers:
         return source
+    folder = work / f"base-{digest(str(source))[:12]}-{layers}"
     if not folder.is_dir():
         with atomic.write_directory(folder) as aside, quiet_loading():
             AutoModelForCausalLM.from_pretrained(source, num_hidden_layers=layers, dtype="float32").save_pretrained(aside)

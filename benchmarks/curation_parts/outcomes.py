@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from curation_parts.data import MAIN_TEST, Data, split
+from goldsmith.store import atomic
 
 RESAMPLES = 2000
 LONGER = "longer wins"
@@ -49,13 +50,12 @@ def cell_of(row: dict[str, Any]) -> Cell:
 
 def results_of(path: Path) -> list[dict[str, Any]]:
     """Return the whole lines of a file of results, none where it is not there; a torn last one is taken out, and owed again."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []:
-        if line.endswith("\n"):
-            found.append(json.loads(line))
-    if path.is_file():
-        path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
-    return found
+    if not path.is_file():
+        return []
+    whole, ended, torn = path.read_text(encoding="utf-8").rpartition("\n")
+    if torn:
+        atomic.write_text(path, whole + ended)
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 class Outcomes:

@@ -35,11 +35,16 @@ def test_arms_are_trained_once_and_stand_beside_their_heads(
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     assert [(row["arm"], row["pairs"]) for row in rows] == [("clean", 20), ("raw", 20), ("gold only", 10)]
     assert {len(decoded(row[way])) for row in rows for way in ("head", "lora")} == {5}
-    assert json.loads((work / "base-1" / "config.json").read_text())["num_hidden_layers"] == 1
+    (base,) = work.glob("base-*-1")
+    assert json.loads((base / "config.json").read_text())["num_hidden_layers"] == 1
     shown = capsys.readouterr().out
     assert "| gold only | 10 |" in shown
     monkeypatch.setattr(curation_lora, "learn", lambda *_: pytest.fail("trained again"))
     assert curation_lora.main() == 0
+    # Other settings are other results.
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--epochs", "2"])
+    with pytest.raises(pytest.fail.Exception, match="trained again"):
+        curation_lora.main()
 
 
 def test_the_probability_goes_with_the_reply_it_speaks_of(work: Path, features: Path, tmp_path: Path) -> None:
