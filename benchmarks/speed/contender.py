@@ -21,10 +21,11 @@ class Gate:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.begun = 0.0
+        self.is_over = False
 
     def wait(self) -> None:
-        if self.connection.recv() != "step":
-            raise SystemExit(0)
+        """Hold until the next step, or until the race is over: what a contender does after its last step would slow the others' down."""
+        self.is_over = self.connection.recv() == "over"
         self.begun = time.perf_counter()
 
     def done(self, result: Any = None) -> None:
@@ -64,6 +65,8 @@ class Contender:
         return float(seconds)
 
     def close(self, wait: float = 0.0) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.send("over")
         self.process.join(wait)
         if self.process.is_alive():
             self.process.terminate()
@@ -71,4 +74,7 @@ class Contender:
 
 
 def _run(target: Callable[..., None], connection: Connection, arguments: tuple[Any, ...]) -> None:
-    target(Gate(connection), *arguments)
+    gate = Gate(connection)
+    target(gate, *arguments)
+    if not gate.is_over:
+        gate.wait()

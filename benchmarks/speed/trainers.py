@@ -56,10 +56,9 @@ def goldsmith(gate: Gate, work: Work, out: Path, share: bool = True) -> None:
     weight = load_file(work.start / "model.safetensors")["score.weight"].flatten().numpy().astype(np.float64)
     gate.wait()
 
-    def after_step(done: int, total: int, *_: Any) -> None:
+    def after_step(*_: Any) -> None:
         gate.done()
-        if done < total:
-            gate.wait()
+        gate.wait()
 
     train_reward_model(
         list(work.pairs),
