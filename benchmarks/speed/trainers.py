@@ -26,7 +26,7 @@ class Work:
         batch_size: pairs of a step.
         dtype: arithmetic, `float32` or `bfloat16`; the weights are float32.
         seed: of the order.
-        micro: pairs of a micro-batch of the padded trainers: where the arithmetic is float32, eight pairs of 1,024 tokens do not fit.
+        micro: pairs of a micro-batch of the padded trainers.
     """
 
     start: Path
