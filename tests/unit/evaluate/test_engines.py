@@ -409,10 +409,11 @@ def test_a_judge_s_failure_is_no_verdict_and_single_replies_are_not_judged(tmp_p
 def test_a_checkpoint_scores_as_reward_model_does_empty_replies_too(tiny: Path, tmp_path: Path) -> None:
     from goldsmith.reward import RewardModel
 
-    engine = opener(EvalModelConfig(model=str(tiny), max_length=64), GoldsmithConfig(), tmp_path)()
+    engine = opener(EvalModelConfig(model=str(tiny), max_length=64, dtype="float32"), GoldsmithConfig(), tmp_path)()
     wanted = [*texts(2), Text(text_id="e", context_id="c0", context=one_turn("question 0"), reply=""), *texts(90)[-1:]]
     found = {text.text_id: rated for part in engine.rate(wanted) for text, rated in part}
-    expected = RewardModel.load(tiny, max_length=64).score_replies(one_turn("question 0"), [text.reply for text in texts(2)])
+    model = RewardModel.load(tiny, max_length=64, dtype="float32")
+    expected = model.score_replies(one_turn("question 0"), [text.reply for text in texts(2)])
     assert [found[f"{place:032x}"].value for place in range(2)] == pytest.approx(list(expected), abs=1e-5)
     assert found["e"].value is not None
     long = found[f"{89:032x}"]

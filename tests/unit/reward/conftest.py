@@ -30,7 +30,7 @@ def tiny_rm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(tiny: Path, tmp_path: Path) -> FeatureStore:
     """Features of the tiny model with an empty cache."""
-    return FeatureStore(RewardConfig(base=str(tiny), token_budget=200), tmp_path / "features")
+    return FeatureStore(RewardConfig(base=str(tiny), token_budget=200, dtype="float32"), tmp_path / "features")
 
 
 @pytest.fixture

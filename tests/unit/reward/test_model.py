@@ -37,13 +37,13 @@ def _by_transformers(folder: Path, text: str) -> float:
 
 
 def test_scores_equal_the_checkpoints_own_class(tiny_rm: Path):
-    scores = RewardModel.load(tiny_rm).score([_turns(text) for text in TEXTS])
+    scores = RewardModel.load(tiny_rm, dtype="float32").score([_turns(text) for text in TEXTS])
     assert scores == pytest.approx([_by_transformers(tiny_rm, text) for text in TEXTS], abs=1e-5)
     assert max(scores) - min(scores) > 0.01
 
 
 def test_neighbours_order_and_batch_size_do_not_move_a_score(tiny_rm: Path):
-    large, small = RewardModel.load(tiny_rm), RewardModel.load(tiny_rm, token_budget=64)
+    large, small = (RewardModel.load(tiny_rm, dtype="float32", token_budget=budget) for budget in (4096, 64))
     other = [{"role": "user", "content": "A much longer question about something else entirely?"}]
     alone = [large.score([_turns(text)])[0] for text in TEXTS]
     together = large.score([_turns(text) for text in TEXTS] + [_turns("yes", other)])[:5]
@@ -115,7 +115,7 @@ def test_as_published_pools_where_the_authors_did_and_is_another_model(tiny_rm: 
     _edit(folder, "tokenizer_config.json", pad_token="<|im_end|>")
     with pytest.raises(UserError, match="--pooling as-published"):
         RewardModel.load(folder)
-    model = RewardModel.load(folder, pooling="as-published")
+    model = RewardModel.load(folder, pooling="as-published", dtype="float32")
     assert model.score([_turns(text) for text in TEXTS]) == pytest.approx(
         [_by_transformers(folder, text) for text in TEXTS], abs=1e-5
     )

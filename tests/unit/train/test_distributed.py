@@ -9,6 +9,7 @@ one step. Averages of gradients agree to a thousandth, where a mean in place of 
 from __future__ import annotations
 
 import json
+import math
 import os
 import runpy
 import shutil
@@ -27,8 +28,9 @@ from goldsmith.train.checkpoints import list_checkpoints, read_checkpoint
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 KINDS, CASES = ["zero1", "fsdp2"], ["lora", "full", "validated"]
-MIXED_LOSS = 0.25
-"""How far a loss in bfloat16 may be off: rewards of about 16 are read from states with 8 bits, 1/256 of each, and errors of 14 steps add up."""
+EARLY, EARLY_LOSS, MIXED_LOSS = 7, 0.05, 0.1
+"""How far the first losses in bfloat16 may each be off, and all of them in root mean square: rewards of about 16 are read from states with
+8 bits, and errors of 14 steps add up, so that a single late loss may be off by a quarter."""
 SECONDS = 900
 """After this the processes are taken to be stuck; on an idle machine they need a thirtieth of it."""
 
@@ -130,16 +132,17 @@ def test_two_processes_make_the_model_that_one_makes(kind, name, alone, together
     card = json.loads((together / f"{kind}-{name}" / "goldsmith.json").read_text())
     assert card["metrics"]["processes"] == 2
     turns = [[{"role": "user", "content": "Say red."}, {"role": "assistant", "content": "red, please!"}]]
-    expected = RewardModel.load(alone / name).score(turns)
-    assert RewardModel.load(together / f"{kind}-{name}").score(turns) == pytest.approx(expected, abs=1e-4)
+    expected = RewardModel.load(alone / name, dtype="float32").score(turns)
+    assert RewardModel.load(together / f"{kind}-{name}", dtype="float32").score(turns) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_processes_compute_in_bfloat16_as_one_does(kind, alone, together):
     assert [end["error"] for end in _ended(together, f"{kind}-mixed")] == [None, None]
     found, expected, exact = (_rows(folder) for folder in (together / f"{kind}-mixed", alone / "mixed", alone / "full"))
-    for row, other in zip(found, expected, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], abs=MIXED_LOSS)
+    apart = [row["loss"] - other["loss"] for row, other in zip(found, expected, strict=True)]
+    assert max(map(abs, apart[:EARLY])) < EARLY_LOSS
+    assert math.hypot(*apart) / math.sqrt(len(apart)) < MIXED_LOSS
     assert [row["loss"] for row in found] != pytest.approx([row["loss"] for row in exact], rel=1e-5)  # it is bfloat16
 
 

@@ -27,7 +27,7 @@ FULL = LORA.model_copy(update={"method": "full", "learning_rate": 1e-3})
 
 @pytest.fixture
 def reading(tiny: Path, tmp_path: Path) -> RewardConfig:
-    return RewardConfig(base=str(tiny), feature_cache=tmp_path / "features", token_budget=256)
+    return RewardConfig(base=str(tiny), feature_cache=tmp_path / "features", token_budget=256, dtype="float32")
 
 
 def _train(pairs, tiny, out, config, reading, **more):
@@ -60,7 +60,7 @@ def test_dropped_value_head_bug_training_learns_and_other_programs_read_the_same
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     result = _train(pairs, tiny, tmp_path / "rm", config, reading)
-    model = RewardModel.load(result.path)
+    model = RewardModel.load(result.path, dtype="float32")
     wins = [
         first > second if pair.label == "first" else second > first
         for pair, (first, second) in zip(pairs, model.score_pairs(pairs), strict=True)
@@ -264,7 +264,7 @@ def test_nothing_to_train_on(tiny, tmp_path, reading):
 def test_a_model_that_reloads_to_other_scores_is_refused(pairs, tiny, tmp_path, reading):
     path = _train(pairs, tiny, tmp_path / "rm", TrainConfig(method="head"), reading).path
     probe = [Reply(pairs[0].messages, "red", "probe")]
-    score = RewardModel.load(path).score_replies(probe)[0]
+    score = RewardModel.load(path, dtype="float32").score_replies(probe)[0]
     check_round_trip(path, probe, [score])
     with pytest.raises(GoldsmithError, match="the saved model gives"):
         check_round_trip(path, probe, [score + 0.01])

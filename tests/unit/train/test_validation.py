@@ -26,7 +26,7 @@ HELD = [
 
 @pytest.fixture
 def reading(tiny: Path, tmp_path: Path) -> RewardConfig:
-    return RewardConfig(base=str(tiny), feature_cache=tmp_path / "features", token_budget=256)
+    return RewardConfig(base=str(tiny), feature_cache=tmp_path / "features", token_budget=256, dtype="float32")
 
 
 def _scripted(monkeypatch, found):
