@@ -46,7 +46,9 @@ def test_head_export_scores_as_the_fitted_head(pairs, tiny, tmp_path, reading):
     vectors = store.features(replies, readout="last")
     # The pairs are in the order the draw by hash gives them, which decides nothing but rounding.
     head = fit_head(vectors[::2], vectors[1::2], [pair.context_id for pair in pairs], tuple(HeadConfig().l2))
-    np.testing.assert_allclose(RewardModel.load(result.path).score_replies(replies), head.score(vectors), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        RewardModel.load(result.path, dtype="float32").score_replies(replies), head.score(vectors), rtol=1e-3, atol=1e-4
+    )
     assert result.metrics["num_pairs"] == 12
     assert result.metrics["validation_pairs"] == 2
     card = json.loads((result.path / "goldsmith.json").read_text())
