@@ -12,7 +12,11 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+import psutil
+
 GIB = 1 << 30
+SHORT = 4 * GIB
+"""Bytes of free memory below which a contender gives back what a step has freed."""
 
 
 class Gate:
@@ -31,12 +35,21 @@ class Gate:
     def done(self, result: Any = None) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
         seconds = time.perf_counter() - self.begun
-        give_back_memory()
+        if free_memory() < SHORT:
+            give_back_memory()
         self.connection.send((seconds, result, peak))
 
 
+def free_memory() -> int:
+    """Return the bytes that processes can still take."""
+    return int(psutil.virtual_memory().available)
+
+
 def give_back_memory() -> None:
-    """Return what a step has freed to the system: three contenders that each keep the peak of a step do not fit beside each other."""
+    """Return what a step has freed to the system, where contenders that each keep the peak of a step do not fit beside each other.
+
+    Nobody who trains does that, and taking the pages anew costs up to half of a bfloat16 step: so it is for want of memory alone.
+    """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
