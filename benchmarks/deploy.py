@@ -127,26 +127,28 @@ def _faster(row: Row, base: Row, length: int) -> Figure:
 
 
 def _parity(row: Row, base: Row, folder: Path) -> list[Figure]:
-    parity = json.loads((folder / PARITY).read_text(encoding="utf-8"))
     is_enough = row.pairs >= ENOUGH
     kept = 1.0 - (row.changed or 0.0)
     is_whole = row.way.endswith("int8")
     small = 1e-4 if row.way.endswith("fp32") else None
-    return [
+    figures = [
         Figure(f"{row.way}: decisions kept", kept, KEPT.get(row.way) if is_enough else None, "", note=f"of {row.pairs}"),
         Figure(f"{row.way}: rank correlation", row.spearman or 0.0, 0.985 if is_enough else None, ""),
         Figure(f"{row.way}: largest difference", row.largest or 0.0, small, "", at_most=True),
         Figure(f"{row.way}: size", row.bytes / base.bytes, 0.27 if is_whole else None, "of fp32", at_most=True),
-        Figure(
-            f"{row.way}: accuracy",
-            100 * parity["accuracy_after"],
-            None,
-            "%",
-            note=f"{100 * parity['accuracy_before']:.1f} before",
-        ),
+    ]
+    # Torch's ways are the checkpoint itself, and no export whose report tells the accuracy.
+    return figures if row.way.startswith("torch") else figures + _accuracy(row, folder, is_enough)
+
+
+def _accuracy(row: Row, folder: Path, is_enough: bool) -> list[Figure]:
+    parity = json.loads((folder / PARITY).read_text(encoding="utf-8"))
+    before, after = parity["accuracy_before"], parity["accuracy_after"]
+    return [
+        Figure(f"{row.way}: accuracy", 100 * after, None, "%", note=f"{100 * before:.1f} before"),
         Figure(
             f"{row.way}: accuracy after less before, upper end of the interval",
-            100 * gain_at_most(parity["accuracy_before"], parity["accuracy_after"], row.changed or 0.0, row.pairs),
+            100 * gain_at_most(before, after, row.changed or 0.0, row.pairs),
             0.0 if is_enough else None,
             "points",
         ),

@@ -1,8 +1,9 @@
 """Attention of a packed row: every token sees its own path, the shared prefix and then its own reply, and nothing else of the row.
 
-Shapes: H query heads, G key-value heads, T tokens of the row, E numbers a head. Two kernels give the same result:
+Shapes: H query heads, G key-value heads, T tokens of the row, E numbers a head. Three kernels give the same result:
 
-- on a CPU, one attention call a segment, so the cost is that of the paths alone and no [T, T] mask exists;
+- on a CPU, one attention call a segment and one a prefix (`attention_cpu`), so the cost is that of the paths alone and no [T, T] mask exists;
+- with dropout, and on other devices, one call a segment over its whole path;
 - on CUDA, FlexAttention with a block mask made from the same rule (written with care, never run here: there was no GPU).
 
 The kernel is registered with transformers under `NAME`, so a Llama or Qwen3 computes everything else by its own unchanged code.
@@ -21,6 +22,8 @@ from torch.nn.functional import scaled_dot_product_attention as attend
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from goldsmith.reward.attention_cpu import joined_attention
 
 NAME = "goldsmith_packed"
 BLOCK = 512
@@ -152,6 +155,8 @@ def packed_attention(
     ):
         if segment.fills is not None:
             segment.fills.layers[module.layer_idx] = (keys, values)
+    if query.device.type == "cpu" and not dropout:
+        return joined_attention(module, query, key, value, layout, scaling).transpose(1, 2), None
     kernel = _flex if query.device.type == "cuda" else _by_segment
     return kernel(module, query, key, value, layout, dropout, scaling).transpose(1, 2), None
 
