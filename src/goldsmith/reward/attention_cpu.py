@@ -30,7 +30,7 @@ def joined_attention(module: Any, query: Tensor, key: Tensor, value: Tensor, lay
     """Return the attention of a row, [1, H, T, E]; arguments as those of `attention.packed_attention`."""
     caches = layout.caches()
     states = [state for cache in caches for state in cache.layers[module.layer_idx]]
-    result: Tensor = _Joined.apply(query, key, value, layout.lengths, _parts(layout, caches), scaling, *states)
+    result: Tensor = _Joined.apply(query, key, value, layout.lengths, _parts(layout, caches), scaling, *states)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -71,8 +71,8 @@ class _Joined(torch.autograd.Function):
         into_states: list[Any] = [0.0] * len(states)
 
         def share(here: slice, part: tuple[Tensor, Tensor], is_causal: bool) -> tuple[Tensor, ...]:
-            rows = (each[:, :, here] for each in (grad, query, out))
-            return _attend_backward(*rows, *part, log_sum[:, :, here], is_causal=is_causal, scale=ctx.scale)
+            mine, asked, made, total = (each[:, :, here] for each in (grad, query, out, log_sum))
+            return _attend_backward(mine, asked, *part, made, total, is_causal=is_causal, scale=ctx.scale)
 
         for own in _slices(ctx.lengths):
             into = share(own, (keys[:, :, own], values[:, :, own]), is_causal=True)
@@ -86,8 +86,8 @@ class _Joined(torch.autograd.Function):
             else:
                 into_states[2 * prefix] += of_keys
                 into_states[2 * prefix + 1] += of_values
-        shared = (_summed(each, key.shape[1]) for each in (into_keys, into_values, *into_states))
-        return into_query, *(next(shared) for _ in range(2)), None, None, None, *shared
+        of_key, of_value, *of_cached = (_summed(each, key.shape[1]) for each in (into_keys, into_values, *into_states))
+        return into_query, of_key, of_value, None, None, None, *of_cached
 
 
 def _parts(layout: Layout, caches: Sequence[PrefixCache]) -> list[Part]:
@@ -128,9 +128,9 @@ def _attend(query: Tensor, keys: Tensor, values: Tensor, *, is_causal: bool, sca
 def _attend_backward(
     grad: Tensor,
     query: Tensor,
-    out: Tensor,
     keys: Tensor,
     values: Tensor,
+    out: Tensor,
     log_sum: Tensor,
     *,
     is_causal: bool,
@@ -138,7 +138,7 @@ def _attend_backward(
 ) -> tuple[Tensor, ...]:
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     if is_causal and query.shape[2] <= SHORT:
-        grad, query, out, keys, values = (each.to(log_sum.dtype) for each in (grad, query, out, keys, values))
+        grad, query, keys, values, out = (each.to(log_sum.dtype) for each in (grad, query, keys, values, out))
     return tuple(kernel(grad, query, keys, values, out, log_sum, 0.0, is_causal, scale=scale))
 
 
@@ -147,4 +147,4 @@ def _repeated(states: Tensor, heads: int) -> Tensor:
 
 
 def _summed(states: Tensor, groups: int) -> Tensor:
-    return states if states.shape[1] == groups else states.unflatten(1, (groups, -1)).sum(2)
+    return states if states.shape[1] == groups else states.reshape(1, groups, -1, *states.shape[2:]).sum(2)
