@@ -96,10 +96,17 @@ def test_file(work: Path, size: str) -> Path:
     """Write auto-j's pairs with a preference as a file of their own."""
     path = work / f"auto-j-{size}.jsonl.gz"
     with gzip.open(path, "wt", encoding="utf-8") as stream:
-        for pair in real_pairs("auto-j", TEST_PAIRS[size]):
+        for pair in tested_pairs(TEST_PAIRS[size]):
             row = {"prompt": pair.messages, "chosen": pair.chosen, "rejected": pair.rejected}
             stream.write(json.dumps(row) + "\n")
     return path
+
+
+def tested_pairs(count: int) -> list[Pair]:
+    """`count` auto-j pairs with a preference, drawn by hash: those of one prompt too, as fewer than `ENOUGH` prompts have one."""
+    found = read_pairs(data_folder() / REAL["auto-j"])
+    chosen = [pair for pair in found if isinstance(pair, Pair) and pair.label != "tie" and pair.first != pair.second]
+    return sorted(chosen, key=lambda pair: unit_interval(pair.pair_id, 0))[:count]
 
 
 def judged(rows: list[Row], exports: Path) -> list[Figure]:
@@ -112,7 +119,9 @@ def judged(rows: list[Row], exports: Path) -> list[Figure]:
             figures.append(Figure(row.way, 0.0, None, "", note=row.reason))
             continue
         figures += [_faster(row, base, length) for length in LENGTHS]
-        figures += _parity(row, base, exports / row.way.replace(" ", "-"))
+        # Torch's other way is the checkpoint itself: nothing was exported, and no decisions were compared.
+        if not row.way.startswith("torch"):
+            figures += _parity(row, base, exports / row.way.replace(" ", "-"))
     if "torch bf16" in by_way and not by_way["torch bf16"].reason and "openvino int8" in by_way:
         ratio = by_way["torch bf16"].p50[512] / by_way["openvino int8"].p50[512]
         figures.append(Figure("openvino int8 against torch bf16, 512 tokens", ratio, 1.3, "times"))
@@ -127,28 +136,26 @@ def _faster(row: Row, base: Row, length: int) -> Figure:
 
 
 def _parity(row: Row, base: Row, folder: Path) -> list[Figure]:
+    parity = json.loads((folder / PARITY).read_text(encoding="utf-8"))
     is_enough = row.pairs >= ENOUGH
     kept = 1.0 - (row.changed or 0.0)
     is_whole = row.way.endswith("int8")
     small = 1e-4 if row.way.endswith("fp32") else None
-    figures = [
+    return [
         Figure(f"{row.way}: decisions kept", kept, KEPT.get(row.way) if is_enough else None, "", note=f"of {row.pairs}"),
         Figure(f"{row.way}: rank correlation", row.spearman or 0.0, 0.985 if is_enough else None, ""),
         Figure(f"{row.way}: largest difference", row.largest or 0.0, small, "", at_most=True),
         Figure(f"{row.way}: size", row.bytes / base.bytes, 0.27 if is_whole else None, "of fp32", at_most=True),
-    ]
-    # Torch's ways are the checkpoint itself, and no export whose report tells the accuracy.
-    return figures if row.way.startswith("torch") else figures + _accuracy(row, folder, is_enough)
-
-
-def _accuracy(row: Row, folder: Path, is_enough: bool) -> list[Figure]:
-    parity = json.loads((folder / PARITY).read_text(encoding="utf-8"))
-    before, after = parity["accuracy_before"], parity["accuracy_after"]
-    return [
-        Figure(f"{row.way}: accuracy", 100 * after, None, "%", note=f"{100 * before:.1f} before"),
+        Figure(
+            f"{row.way}: accuracy",
+            100 * parity["accuracy_after"],
+            None,
+            "%",
+            note=f"{100 * parity['accuracy_before']:.1f} before",
+        ),
         Figure(
             f"{row.way}: accuracy after less before, upper end of the interval",
-            100 * gain_at_most(before, after, row.changed or 0.0, row.pairs),
+            100 * gain_at_most(parity["accuracy_before"], parity["accuracy_after"], row.changed or 0.0, row.pairs),
             0.0 if is_enough else None,
             "points",
         ),

@@ -54,3 +54,17 @@ def test_a_way_that_lost_accuracy_misses_its_goal_on_enough_pairs_alone(tmp_path
     assert lost == ["onnx int8: accuracy after less before, upper end of the interval"]
     few = Row(**{name: getattr(ROW, name) for name in ROW.__slots__} | {"pairs": 30})
     assert not [figure.name for figure in _judged(tmp_path, few, 0.70, 0.60) if figure.missed]
+
+
+def test_torch_bf16_has_no_export_and_int8_is_held_against_it(tmp_path: Path) -> None:
+    half = Row(way="torch bf16", bytes=100, p50=dict.fromkeys(LENGTHS, 0.5))
+    names = [figure.name for figure in deploy.judged([BASE, half], tmp_path)]
+    assert names[-1] == "torch bf16, 1024 tokens: against torch fp32"
+    folder = tmp_path / "openvino-int8"
+    folder.mkdir()
+    (folder / deploy.PARITY).write_text('{"accuracy_before": 0.7, "accuracy_after": 0.7}', encoding="utf-8")
+    whole = Row(
+        way="openvino int8", bytes=26, p50=dict.fromkeys(LENGTHS, 0.4), changed=0.0, pairs=500, largest=0.3, spearman=0.99
+    )
+    last = deploy.judged([BASE, half, whole], tmp_path)[-1]
+    assert (last.name, last.value, last.missed) == ("openvino int8 against torch bf16, 512 tokens", pytest.approx(1.25), True)
