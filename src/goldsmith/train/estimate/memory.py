@@ -36,19 +36,16 @@ class Pass:
     Attributes:
         tokens: tokens computed.
         replies: conversations scored.
-        paths: tokens of all replies that continue a shared context, counted with that context.
     """
 
     tokens: int
     replies: int
-    paths: int = 0
 
 
 def pass_of(pairs: Sequence[PairLength], *, share: bool) -> Pass:
     """Return the pass of some pairs, their contexts computed once each or once for each reply."""
     tokens = sum(pair.shared if share else pair.separate for pair in pairs)
-    paths = sum(pair.separate for pair in pairs if share and pair.context)
-    return Pass(tokens=tokens, replies=2 * len(pairs), paths=paths)
+    return Pass(tokens=tokens, replies=2 * len(pairs))
 
 
 def planned_passes(workload: Workload, token_budget: int, *, share: bool) -> list[Pass]:
@@ -80,21 +77,9 @@ def layer_bytes(shape: Shape, precision: Precision) -> int:
     return kept + small
 
 
-def packing_bytes(shape: Shape, precision: Precision, work: Pass, device: Device) -> int:
-    """Return what attention within a packed row keeps in one layer beyond `layer_bytes`.
-
-    On CUDA one kernel reads the row as it is. On a CPU each reply attends by itself: keys and values are expanded to all query heads,
-    for the row and once more for each reply's path, and the parts' outputs are joined.
-    """
-    if device == "cuda":
-        return 0
-    return element_bytes(precision) * ((3 * shape.queries - 2 * shape.keys) * work.tokens + 2 * shape.queries * work.paths)
-
-
 def mask_bytes(work: Pass, device: Device) -> int:
-    """Return the mask of a pass, of all layers together: numbers of visible blocks of 128 x 128 on CUDA, one small square on a CPU."""
-    blocks = math.ceil(work.tokens / 128) ** 2
-    return 16 * blocks if device == "cuda" else FLOAT32 * min(512, work.tokens) * work.tokens
+    """Return what packing keeps beyond `layer_bytes`, all layers together: numbers of visible blocks of 128 x 128 on CUDA, nothing on a CPU."""
+    return 16 * math.ceil(work.tokens / 128) ** 2 if device == "cuda" else 0
 
 
 def activation_bytes(
@@ -108,7 +93,7 @@ def activation_bytes(
         work: the pass.
         layers: layers that have a backward pass.
         checkpointing: keep each layer's input alone, and compute the layer again in the backward pass.
-        device: where it runs; decides what attention keeps.
+        device: where it runs; decides whether there is a mask.
     """
     each = element_bytes(precision)
     whole = min(layers, 1) if checkpointing else layers
@@ -116,7 +101,7 @@ def activation_bytes(
     ends = shape.hidden * (FLOAT32 + 2 * each) + 2 * each * shape.head_dim
     return {
         "activations": work.tokens * (inputs + whole * layer_bytes(shape, precision) + ends),
-        "packing": whole * packing_bytes(shape, precision, work, device) + mask_bytes(work, device),
+        "packing": mask_bytes(work, device),
         "working space of a layer": work.tokens * (3 * each * shape.intermediate + 2 * FLOAT32 * shape.hidden),
         "head": work.replies * FLOAT32 * (shape.hidden + 1),
     }

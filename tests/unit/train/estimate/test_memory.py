@@ -9,7 +9,7 @@ import transformers
 from goldsmith.config.train import TrainConfig
 from goldsmith.reward.packing import Group, collate
 from goldsmith.reward.trunk import run_trunk
-from goldsmith.train.estimate.memory import Pass, activation_bytes, layer_bytes, packing_bytes, pass_of, peak_memory, state_bytes
+from goldsmith.train.estimate.memory import Pass, activation_bytes, layer_bytes, pass_of, peak_memory, state_bytes
 from goldsmith.train.estimate.parameters import Parameters, count_parameters
 from goldsmith.train.estimate.shapes import SHAPES, Shape
 from goldsmith.train.estimate.workload import PairLength
@@ -95,15 +95,13 @@ def test_a_layer_keeps_what_the_formula_says_to_the_byte(shape, precision):
 @pytest.mark.parametrize("groups", [[(0, [200])], [(100, [50, 60])], [(100, [50, 60]), (30, [7, 9])]], ids=str)
 def test_a_packed_row_on_a_cpu_keeps_what_the_formula_says_to_the_byte(groups, precision):
     tokens = sum(prefix + sum(suffixes) for prefix, suffixes in groups)
-    paths = sum(prefix + suffix for prefix, suffixes in groups if prefix for suffix in suffixes)
-    work = Pass(tokens=tokens, replies=0, paths=paths)
     kept = _layer_kept(LLAMA, _batch(*groups), precision)
-    assert kept == tokens * layer_bytes(LLAMA, precision) + packing_bytes(LLAMA, precision, work, "cpu")
+    assert kept == tokens * layer_bytes(LLAMA, precision)
 
 
 def test_a_pass_by_hand():
     pairs = [PairLength(context=100, chosen=50, rejected=60), PairLength(context=0, chosen=5, rejected=6)]
-    assert pass_of(pairs, share=True) == Pass(tokens=221, replies=4, paths=310)
+    assert pass_of(pairs, share=True) == Pass(tokens=221, replies=4)
     assert pass_of(pairs, share=False) == Pass(tokens=321, replies=4)
 
 
