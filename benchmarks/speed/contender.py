@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 
 GIB = 1 << 30
-SHORT = 4 * GIB
-"""Bytes of free memory below which a contender gives back what a step has freed."""
+LOW_MEMORY = 4 * GIB
+"""Available bytes below which a contender gives back what a step has freed."""
 
 
 class Gate:
@@ -35,14 +35,9 @@ class Gate:
     def done(self, result: Any = None) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
         seconds = time.perf_counter() - self.begun
-        if free_memory() < SHORT:
+        if psutil.virtual_memory().available < LOW_MEMORY:
             give_back_memory()
         self.connection.send((seconds, result, peak))
-
-
-def free_memory() -> int:
-    """Return the bytes that processes can still take."""
-    return int(psutil.virtual_memory().available)
 
 
 def give_back_memory() -> None:

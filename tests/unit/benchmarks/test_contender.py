@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from speed.contender import Contender, Gate
+from speed.contender import LOW_MEMORY, Contender, Gate
 
 
 def save_after_the_last_step(gate: Gate, steps: int, file: Path) -> None:
@@ -50,3 +52,14 @@ def test_a_contender_that_fails_is_named() -> None:
     with pytest.raises(SystemExit, match="broken ended in the middle of a step"):
         contender.step()
     contender.close()
+
+
+@pytest.mark.parametrize(("available", "given_back"), [(LOW_MEMORY - 1, 1), (LOW_MEMORY, 0)])
+def test_memory_is_given_back_only_where_it_is_short(monkeypatch: pytest.MonkeyPatch, available: int, given_back: int) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr("speed.contender.give_back_memory", lambda: calls.append(None))
+    monkeypatch.setattr("speed.contender.psutil.virtual_memory", lambda: SimpleNamespace(available=available))
+    ours, theirs = multiprocessing.Pipe()
+    Gate(theirs).done("result")
+    assert ours.recv()[1] == "result"
+    assert len(calls) == given_back
