@@ -19,7 +19,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from goldsmith.reward.attention import Layout, PrefixCache
 
-SHORT = 256
+FLOAT32_UP_TO = 256
 """Tokens of a segment up to which the backward pass of bfloat16 is faster in float32, conversions included: at 168 twice as fast."""
 
 Part = tuple[slice, slice | int]
@@ -70,15 +70,15 @@ class _Joined(torch.autograd.Function):
         into_query, into_keys, into_values = (torch.empty_like(each) for each in (query, keys, values))
         into_states: list[Any] = [0.0] * len(states)
 
-        def share(here: slice, part: tuple[Tensor, Tensor], is_causal: bool) -> tuple[Tensor, ...]:
+        def gradients(here: slice, part: tuple[Tensor, Tensor], is_causal: bool) -> tuple[Tensor, ...]:
             mine, asked, made, total = (each[:, :, here] for each in (grad, query, out, log_sum))
             return _attend_backward(mine, asked, *part, made, total, is_causal=is_causal, scale=ctx.scale)
 
         for own in _slices(ctx.lengths):
-            into = share(own, (keys[:, :, own], values[:, :, own]), is_causal=True)
+            into = gradients(own, (keys[:, :, own], values[:, :, own]), is_causal=True)
             into_query[:, :, own], into_keys[:, :, own], into_values[:, :, own] = into
         for here, prefix in ctx.parts:
-            of_query, of_keys, of_values = share(here, _prefix(prefix, keys, values, states), is_causal=False)
+            of_query, of_keys, of_values = gradients(here, _prefix(prefix, keys, values, states), is_causal=False)
             into_query[:, :, here] += of_query
             if isinstance(prefix, slice):
                 into_keys[:, :, prefix] += of_keys
@@ -96,9 +96,12 @@ def _parts(layout: Layout, caches: Sequence[PrefixCache]) -> list[Part]:
     numbers = {id(cache): number for number, cache in enumerate(caches)}
     parts: list[Part] = []
     for here, segment in zip(places, layout.segments, strict=True):
-        if segment.reads is None and segment.parent is None:
+        if segment.reads is not None:
+            prefix: slice | int = numbers[id(segment.reads)]
+        elif segment.parent is not None:
+            prefix = places[segment.parent]
+        else:
             continue
-        prefix = numbers[id(segment.reads)] if segment.reads is not None else places[segment.parent or 0]
         if parts and parts[-1][1] == prefix and parts[-1][0].stop == here.start:
             here = slice(parts.pop()[0].start, here.stop)
         parts.append((here, prefix))
@@ -137,7 +140,7 @@ def _attend_backward(
     scale: float | None,
 ) -> tuple[Tensor, ...]:
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-    if is_causal and query.shape[2] <= SHORT:
+    if is_causal and query.shape[2] <= FLOAT32_UP_TO:
         grad, query, keys, values, out = (each.to(log_sum.dtype) for each in (grad, query, keys, values, out))
     return tuple(kernel(grad, query, keys, values, out, log_sum, 0.0, is_causal, scale=scale))
 

@@ -11,6 +11,8 @@ from goldsmith.reward import attention, attention_cpu
 from goldsmith.reward.attention import Layout, PrefixCache, Segment
 
 HEADS, GROUPS, SIZE, CACHED = 6, 2, 16, 23
+LONG = max(attention.BLOCK, attention_cpu.FLOAT32_UP_TO) + 9
+"""Tokens of a reply that the whole-path kernel cuts into blocks, and whose backward pass is in bfloat16."""
 MODULE = SimpleNamespace(layer_idx=0, num_key_value_groups=HEADS // GROUPS)
 
 
@@ -28,7 +30,7 @@ def _row(dtype: torch.dtype) -> tuple[Layout, list[torch.Tensor]]:
         (
             Segment(40),
             Segment(1, parent=0, before=40),
-            Segment(attention_cpu.SHORT + 9, parent=0, before=40),
+            Segment(LONG, parent=0, before=40),
             Segment(5),
             Segment(13, parent=0, before=40),
             Segment(11, reads=cache, before=CACHED),
@@ -77,7 +79,7 @@ def test_in_bfloat16_the_join_is_as_near_to_float32_as_whole_paths_are():
 
 def test_neighbours_of_one_prefix_are_attended_to_together():
     layout, _ = _row(torch.float32)
-    start = 40 + 1 + attention_cpu.SHORT + 9
+    start = 40 + 1 + LONG
     assert attention_cpu._parts(layout, layout.caches()) == [
         (slice(40, start), slice(0, 40)),
         (slice(start + 5, start + 18), slice(0, 40)),
