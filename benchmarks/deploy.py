@@ -96,17 +96,11 @@ def test_file(work: Path, size: str) -> Path:
     """Write auto-j's pairs with a preference as a file of their own."""
     path = work / f"auto-j-{size}.jsonl.gz"
     with gzip.open(path, "wt", encoding="utf-8") as stream:
-        for pair in tested_pairs(TEST_PAIRS[size]):
+        # Fewer than `ENOUGH` contexts have a preference: all of their pairs are needed.
+        for pair in real_pairs("auto-j", TEST_PAIRS[size], one_a_context=False):
             row = {"prompt": pair.messages, "chosen": pair.chosen, "rejected": pair.rejected}
             stream.write(json.dumps(row) + "\n")
     return path
-
-
-def tested_pairs(count: int) -> list[Pair]:
-    """`count` auto-j pairs with a preference, drawn by hash: those of one prompt too, as fewer than `ENOUGH` prompts have one."""
-    found = read_pairs(data_folder() / REAL["auto-j"])
-    chosen = [pair for pair in found if isinstance(pair, Pair) and pair.label != "tie" and pair.first != pair.second]
-    return sorted(chosen, key=lambda pair: unit_interval(pair.pair_id, 0))[:count]
 
 
 def judged(rows: list[Row], exports: Path) -> list[Figure]:

@@ -34,12 +34,14 @@ def renderer_of(base: str, max_length: int) -> Renderer:
     return make_renderer(folder, AutoConfig.from_pretrained(folder), RewardConfig(base=base, max_length=max_length))
 
 
-def real_pairs(name: str, count: int, seed: int = 0) -> list[Pair]:
-    """`count` pairs with a preference and two different replies, of different contexts, drawn by hash."""
+def real_pairs(name: str, count: int, seed: int = 0, *, one_a_context: bool = True) -> list[Pair]:
+    """`count` pairs with a preference and two different replies, drawn by hash, of different contexts unless more are needed."""
     contexts: set[str] = set()
     found = []
     for pair in islice(read_pairs(data_folder() / REAL[name]), READ):
-        if isinstance(pair, Pair) and pair.label != "tie" and pair.first != pair.second and pair.context_id not in contexts:
+        if isinstance(pair, Pair) and pair.label != "tie" and pair.first != pair.second:
+            if one_a_context and pair.context_id in contexts:
+                continue
             contexts.add(pair.context_id)
             found.append(pair)
     found.sort(key=lambda pair: unit_interval(pair.pair_id, seed))
